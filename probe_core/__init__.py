@@ -1,0 +1,1 @@
+"""PROBE: provenance for workflow engines."""

@@ -1,0 +1,141 @@
+"""The hooks a plugin may implement. Entry-point group ``probe``; `probe doctor` lists what was found.
+
+Each hook is called in one place. The core's own parts use the same ones. A plugin is a module (or
+object) whose functions carry ``@hook`` and the names below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+import pluggy
+
+from probe_core.model import Declaration, RunGraph
+
+if TYPE_CHECKING:
+    from probe_core.ask.question import Question
+
+PROJECT = "probe"
+spec = pluggy.HookspecMarker(PROJECT)
+hook = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a recording of an engine's command needs: the command to run and what its environment gains."""
+
+    command: tuple[bytes, ...]
+    environment: Mapping[bytes, bytes] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # sentences for the user (stderr, with -v), e.g. a limit that was met
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What an engine's declarations say of a run."""
+
+    declarations: Sequence[Declaration] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)  # of the run: version, workflow files, configuration …
+    gaps: Sequence[str] = ()  # sentences: what the engine could not tell
+
+
+class Engine(Protocol):
+    """A workflow engine, as its adapter tells it."""
+
+    name: str  # "make"; also the verb: `probe make …`
+    commands: tuple[str, ...]  # base names that `probe record` recognises in front: ("make", "gmake")
+
+    def surroundings(self, run_folder: Path, environment: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+        """Variables that every recording needs so that this engine, started anywhere below, declares its steps."""
+
+    def prepare(self, command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]) -> Preparation:
+        """Make the full door of the engine's own command line (``command[0]`` is the engine)."""
+
+    def declared(self, run_folder: Path) -> Declared | None:
+        """Read what the engine left in ``run_folder/declarations``; None when it left nothing."""
+
+    def remedy(self, finding: Finding) -> str | None:
+        """What to write into the workflow's text to mend the finding, in the engine's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a format on the command line, ``--name VALUE`` (or a flag when ``default`` is a bool)."""
+
+    name: str
+    help: str
+    default: str | bool | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """An export format. ``write`` streams; ``read`` exists where there is a reader."""
+
+    name: str  # "prov-json"
+    summary: str
+    endings: tuple[str, ...]  # (".json",): the first is the default
+    write: Callable[[RunGraph, BinaryIO, Mapping[str, Any]], None]
+    options: tuple[Option, ...] = ()
+    read: Callable[[BinaryIO], RunGraph] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A service that takes formats in. ``push`` is resumable: pushing twice changes nothing."""
+
+    name: str
+    summary: str
+    push: Callable[[RunGraph, str, Mapping[str, Any]], None]  # graph, target, options
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The package that a file belongs to, with the evidence."""
+
+    system: str  # dpkg, pip, conda …
+    package: str
+    version: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding of `probe check`."""
+
+    lint: str  # "undeclared-input"
+    step: int | None
+    path: bytes | None
+    message: str  # one sentence
+    evidence: tuple[str, ...] = ()  # process, arguments, time
+    remedy: str | None = None
+
+
+class Specifications:
+    """The hook specifications, in one class so that pluggy can check them."""
+
+    @spec
+    def probe_engine(self) -> Engine:  # type: ignore[empty-body]
+        """Give one workflow engine."""
+
+    @spec
+    def probe_formats(self) -> Sequence[Format]:  # type: ignore[empty-body]
+        """Give export formats."""
+
+    @spec
+    def probe_sinks(self) -> Sequence[Sink]:  # type: ignore[empty-body]
+        """Give services to push to."""
+
+    @spec(firstresult=True)
+    def probe_owner(self, path: bytes) -> Owner | None:
+        """Tell which package a file belongs to; the first answer counts."""
+
+    @spec(firstresult=True)
+    def probe_content_difference(self, kind: str, old: Path, new: Path) -> Iterator[str] | None:
+        """Tell in words and numbers how two versions of a file differ; the first answer counts."""
+
+    @spec
+    def probe_findings(self, question: Question) -> Iterable[Finding]:  # type: ignore[empty-body]
+        """Lint a run for `probe check`."""
