@@ -1,0 +1,64 @@
+# Every target sets up what it needs: a virtual environment in .venv, and the package built into it.
+#   make demo         record a real workflow and ask where its figure came from
+#   make test         all tests; test-quick: unit and property; prove: the long proofs
+#   make lint         ruff and mypy;  make bench: what recording costs;  make docs: the reference, checked
+# PYTHON chooses the interpreter (3.11 or newer), CC the compiler, T the tests (`make test T=tests/unit`).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+T ?= tests
+MESON_FLAGS ?= $(if $(CI),-Csetup-args=-Dwerror=true)
+SOURCES := $(shell find libprobe probe_core plugins -type f ! -name '*.pyc') meson.build pyproject.toml
+export PIP_DISABLE_PIP_VERSION_CHECK := 1 PIP_QUIET := 1
+
+.PHONY: build demo test test-quick prove lint bench docs clean system
+build: $(VENV)/built
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# What the build needs comes first, so that a rebuild takes seconds and asks no registry.
+$(VENV)/required: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install 'meson-python>=0.18' meson ninja cffi
+	$(BIN)/python tools/requirements.py | $(BIN)/pip install -r /dev/stdin
+	touch $@
+
+$(VENV)/built: $(VENV)/required $(SOURCES)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --no-build-isolation --no-deps --no-index \
+	  --force-reinstall -Cbuild-dir=build/$(notdir $(or $(CC),cc)) $(MESON_FLAGS) .
+	touch $@
+
+$(VENV)/required-%: $(VENV)/required pyproject.toml
+	$(BIN)/python tools/requirements.py $* | $(BIN)/pip install -r /dev/stdin
+	touch $@
+
+system:
+	tools/system-packages
+
+demo: build $(VENV)/required-snakemake
+	PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
+
+test: system build $(VENV)/required-test $(VENV)/required-snakemake
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(T)
+
+test-quick: build $(VENV)/required-test
+	$(BIN)/pytest -m 'not slow' tests/unit tests/property
+
+prove: system build $(VENV)/required-test $(VENV)/required-snakemake
+	PATH="$(CURDIR)/$(BIN):$$PATH" PROBE_PROVE=1 $(BIN)/pytest $(T)
+
+lint: build $(VENV)/required-lint $(VENV)/required-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet . || echo "note: ruff format would change the files above"
+	$(BIN)/mypy probe_core plugins/make/probe_make plugins/snakemake/probe_snakemake \
+	  plugins/snakemake/snakemake_executor_plugin_probe
+
+bench: system build $(VENV)/required-snakemake
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py $(B)
+
+docs: build $(VENV)/required-test
+	$(BIN)/pytest tests/docs
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
