@@ -1,0 +1,93 @@
+/*
+ * Finding and executing the command, as execvp(3) and the shells do: PATH is searched, a
+ * file without a magic number goes to /bin/sh, and what cannot be executed ends with one
+ * sentence and 127 (it is not there) or 126 (it is, but may not be executed).
+ */
+#include "launch.h"
+
+#include <errno.h>
+
+/* A list of arguments that only just fitted must still fit: then it runs without ours, unrecorded. */
+static long try(const char *path, char **arguments, char **environment, char **unrecorded)
+{
+    long failed = KERNEL(execve, path, arguments, environment, 0);
+    if (failed == -E2BIG && environment != unrecorded) {
+        failed = KERNEL(execve, path, arguments, unrecorded, 0);
+    }
+    return failed;
+}
+
+static long try_as_script(const char *path, char **arguments, char **environment, char **unrecorded)
+{
+    size_t count = 0;
+    while (arguments[count])
+        count++;
+    char **with_shell = grab((count + 2) * sizeof *with_shell);
+    with_shell[0] = "/bin/sh";
+    with_shell[1] = (char *)path;
+    for (size_t i = 1; i < count; i++)
+        with_shell[i + 1] = arguments[i];
+    return try("/bin/sh", with_shell, environment, unrecorded);
+}
+
+static long try_either(const char *path, char **arguments, char **environment, char **unrecorded)
+{
+    long failed = try(path, arguments, environment, unrecorded);
+    return failed == -ENOEXEC ? try_as_script(path, arguments, environment, unrecorded) : failed;
+}
+
+static int goes_on(long failed)
+{
+    return failed == -EACCES || failed == -ENOENT || failed == -ENOTDIR || failed == -ESTALE || failed == -ENODEV ||
+           failed == -ETIMEDOUT;
+}
+
+static long search(char **arguments, char **environment, char **unrecorded)
+{
+    const char *places = variable(unrecorded, "PATH"), *name = *arguments;
+    char path[PROBE_PATH_MAX], *end = path + sizeof path;
+    long result = -ENOENT;
+    if (!places)
+        places = "/bin:/usr/bin";
+    for (;;) {
+        char *at = path;
+        while (*places && *places != ':' && at + 2 < end)
+            *at++ = *places++;
+        if (at > path)
+            *at++ = '/';
+        at = text_append(at, end, name);
+        long failed = at + 1 < end ? try_either(path, arguments, environment, unrecorded) : -ENAMETOOLONG;
+        if (failed == -EACCES)
+            result = failed;
+        else if (!goes_on(failed) && failed != -ENAMETOOLONG)
+            return failed;
+        while (*places && *places != ':')
+            places++;
+        if (!*places++)
+            return result;
+    }
+}
+
+void execute(char **command, char **environment, char **unrecorded)
+{
+    const char *name = *command, *slash = name;
+    struct stat found;
+    while (*slash && *slash != '/')
+        slash++;
+    long failed = !*name   ? -ENOENT
+                  : *slash ? try_either(name, command, environment, unrecorded)
+                           : search(command, environment, unrecorded);
+    if (failed != -ENOENT && failed != -ENOTDIR) {
+        if (failed == -EACCES && *slash && kernel_stat_at(PROBE_AT_FDCWD, name, &found, 0) == 0 &&
+            S_ISDIR(found.st_mode))
+            say(name, ": Is a directory", NULL);
+        else
+            say(name, ": ", error_text(failed), NULL);
+        leave(126);
+    }
+    if (*slash && kernel_stat_at(PROBE_AT_FDCWD, name, &found, 0) == 0)
+        say(name, ": the interpreter it asks for does not exist", NULL);
+    else
+        say(name, *slash ? ": No such file or directory" : ": command not found", NULL);
+    leave(127);
+}

@@ -1,0 +1,165 @@
+/*
+ * The launcher as make's shell: `make SHELL=probe-sh`. It becomes ${PROBE_SHELL:-/bin/sh} by
+ * exec, with the recorder in the environment. It joins the run it finds; where there is none it
+ * opens one for its parent, under an id made from the boot and that process, so that all the
+ * recipes of one make meet in one run: who makes the folder first fills it, the others wait.
+ * Each recipe line is a step of its own, and a line in declarations/probe-sh tells which.
+ */
+#include "launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#define PATIENCE_MS 1000
+
+static int has_description(const char *folder)
+{
+    struct stat found;
+    return kernel_stat_at(PROBE_AT_FDCWD, joined(folder, "/run.json", NULL), &found, 0) == 0;
+}
+
+static uint64_t mixed(uint64_t hash, const void *from, size_t size)
+{
+    const unsigned char *bytes = from;
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ bytes[i]) * 0x100000001b3;
+        hash ^= hash >> 31;
+    }
+    hash *= 0xd6e8feb86659fd93;
+    return hash ^ hash >> 32;
+}
+
+/* A UUID of version 8 from the boot, the namespace of pids, the pid and when it started. */
+static void id_of_process(char to[40], int pid)
+{
+    struct { char boot[40]; uint64_t space, pid, started; } of = {.pid = (uint64_t)pid};
+    struct stat found;
+    read_small_file("/proc/sys/kernel/random/boot_id", of.boot, sizeof of.boot);
+    if (kernel_stat_at(PROBE_AT_FDCWD, "/proc/self/ns/pid", &found, 0) == 0)
+        of.space = found.st_ino;
+    of.started = process_started(pid);
+    uint64_t half[2] = {mixed(0xcbf29ce484222325, &of, sizeof of), mixed(0x84222325cbf29ce4, &of, sizeof of)};
+    half[0] = (half[0] & ~(uint64_t)0xf000) | 0x8000;
+    half[1] = (half[1] & ~((uint64_t)3 << 62)) | (uint64_t)2 << 62;
+    for (int i = 0; i < 32; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            *to++ = '-';
+        *to++ = "0123456789abcdef"[half[i / 16] >> (60 - i % 16 * 4) & 15];
+    }
+    *to = 0;
+}
+
+static int is_make(int pid)
+{
+    char path[64], name[64], *end = path + sizeof path;
+    text_append(text_append_number(text_append(path, end, "/proc/"), end, (uint64_t)pid), end, "/comm");
+    long length = read_small_file(path, name, sizeof name);
+    return length >= 5 && bytes_equal(name + length - 5, "make\n", 5);
+}
+
+/* Another recipe of the same make is making the folder: wait until it is complete. */
+static int wait_for_description(const char *folder)
+{
+    struct timespec pause = {0, 1000000};
+    for (int i = 0; i < PATIENCE_MS; i++) {
+        if (has_description(folder))
+            return 1;
+        KERNEL(nanosleep, &pause, NULL, 0, 0);
+    }
+    return 0;
+}
+
+static int open_for_parent(struct recording *recording, struct request *request)
+{
+    char id[40];
+    request->root = kernel_parent();
+    request->engine = is_make(request->root) ? "make" : NULL;
+    id_of_process(id, request->root);
+    request->id = id;
+    long failed = recording_open(recording, request);
+    if (failed == -EEXIST)
+        return wait_for_description(recording->folder);
+    if (failed < 0)
+        say("not recorded: ", recording->failed_at ? recording->failed_at : "no place", ": ", error_text(failed), NULL);
+    return failed == 0;
+}
+
+/* The run this shell was started in, with its library made sure of. */
+static int join(struct recording *recording, const struct request *request)
+{
+    const char *folder = variable(request->environment, "PROBE_RUN");
+    char *end = recording->folder + sizeof recording->folder;
+    if (!folder || *folder != '/' || text_length(folder) + 1 > sizeof recording->folder || !has_description(folder))
+        return 0;
+    text_append(recording->folder, end, folder);
+    char *cut = text_append(recording->spool, recording->spool + sizeof recording->spool, folder);
+    for (int parts = 0; parts < 2 && cut > recording->spool;)
+        parts += *--cut == '/';
+    *cut = 0;
+    long mask = KERNEL(umask, 0, 0, 0, 0);
+    long failed = library_unpack(recording);
+    KERNEL(umask, mask, 0, 0, 0);
+    return failed == 0;
+}
+
+static char *step_key(int parent, int pid)
+{
+    char numbers[2][24];
+    text_append_number(numbers[0], numbers[0] + 24, (uint64_t)parent);
+    text_append_number(numbers[1], numbers[1] + 24, (uint64_t)pid);
+    return joined("make-sh:", numbers[0], ":", numbers[1], NULL);
+}
+
+static void declare(const struct recording *recording, const char *key, const char *text)
+{
+    static struct json json;
+    char directory[PROBE_PATH_MAX] = "";
+    int file = kernel_open(PROBE_AT_FDCWD, joined(recording->folder, "/declarations/probe-sh", NULL),
+                           O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (file < 0)
+        return;
+    kernel_directory(directory, sizeof directory);
+    json_open(&json, file);
+    json_raw(&json, "{\"key\":");
+    json_string(&json, key);
+    json_raw(&json, ",\"pid\":");
+    json_number(&json, kernel_pid());
+    json_raw(&json, ",\"make\":");
+    json_number(&json, kernel_parent());
+    json_raw(&json, ",\"started\":");
+    json_number(&json, kernel_clock(CLOCK_REALTIME));
+    json_raw(&json, ",\"directory\":");
+    json_string(&json, directory);
+    json_raw(&json, ",\"command\":");
+    json_string(&json, text);
+    json_raw(&json, "}\n");
+    json_close(&json);
+    kernel_close(file);
+}
+
+/* The text behind the option that ends in c: -c, -ec. */
+static const char *command_text(char **arguments)
+{
+    for (; *arguments; arguments++)
+        if (**arguments == '-' && (*arguments)[text_length(*arguments) - 1] == 'c')
+            return arguments[1];
+    return NULL;
+}
+
+void shell_main(char **arguments, char **environment)
+{
+    static struct recording recording;
+    struct request request = {.command = (char *[]){NULL}, .environment = environment};
+    const char *shell = variable(environment, "PROBE_SHELL");
+    if (!shell || !*shell)
+        shell = "/bin/sh";
+    arguments[0] = (char *)shell;
+    const char *text = command_text(arguments + 1), *step = variable(environment, "PROBE_STEP");
+    if (!join(&recording, &request) && !open_for_parent(&recording, &request))
+        execute(arguments, environment, environment);
+    if (text && (!step || !text_begins(step, "make:"))) {
+        step = step_key(kernel_parent(), kernel_pid());
+        declare(&recording, step, text);
+    }
+    execute(arguments, recorded_environment(&request, &recording, step), environment);
+}
