@@ -17,9 +17,9 @@ import pytest
 from probe_core.capture.spool import Spool
 from probe_core.model import Act, RunGraph
 from probe_core.stitch import stitch
-from tests.commands import COMMANDS, Command
-from tests.recording import LAUNCHER, environment
-from tests.truth.strace_log import OPTIONS, Touched, canonical, outside, read
+from commands import COMMANDS, Command
+from recording import LAUNCHER, environment
+from strace_log import OPTIONS, Touched, canonical, outside, read
 
 # What a preload cannot see, and what strace does not show; each with its reason.
 EXPLAINED: tuple[tuple[str, str], ...] = (
