@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import pluggy
 
-from probe_core.model import Declaration, RunGraph
+from probe_core.model import Declaration, RunGraph, Step
 
 if TYPE_CHECKING:
     from probe_core.ask.question import Question
@@ -56,8 +56,8 @@ class Engine(Protocol):
     def declared(self, run_folder: Path) -> Declared | None:
         """Read what the engine left in ``run_folder/declarations``; None when it left nothing."""
 
-    def remedy(self, finding: Finding) -> str | None:
-        """What to write into the workflow's text to mend the finding, in the engine's own words."""
+    def remedy(self, finding: Finding, step: Step | None = None) -> str | None:
+        """What to write into the workflow's text to mend the finding about ``step``, in the engine's own words."""
 
 
 @dataclass(frozen=True, slots=True)
