@@ -11,6 +11,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
+from typing import NamedTuple
 
 NONE = 0xFFFFFFFF  # no path, no identity
 
@@ -69,9 +70,11 @@ class Detail(IntFlag):
     CLOSE_ON_EXEC = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What fstat said of a descriptor (or lstat of a new name). Times in ns, -1 = not asked."""
+class Identity(NamedTuple):
+    """What fstat said of a descriptor (or lstat of a new name). Times in ns; times, size: -1 = not asked.
+
+    A tuple, because a big run has some 10^5 of them.
+    """
 
     descriptor: int
     mode: int
@@ -120,13 +123,17 @@ class Fault:
 class Trace:
     """All committed frames of one host in one run. Event columns have equal length.
 
+    START and FORKED are events too (path: the program), each the first of its image; STEP, ENVIRON, LIBRARIES
+    and DIRECTORY are not: what they say stands in ``images`` and in the paths.
     ``path``/``second`` index ``paths`` (NONE: none). ``identity`` indexes ``identities``.
     ``image`` indexes ``images``. ``value`` is, by kind: EXIT, WAIT: the wait status; FORK: flags;
-    GAP: the reason; EXEC: number of arguments; else 0. ``pid``: EXEC, EXEC_FAILED, FORK, WAIT, EXIT, GAP: that
-    process, else 0. ``user``/``system``/``memory`` of EXIT and WAIT stand in ``usage`` under the event's row.
-    EXEC and EXEC_FAILED: path = target, ``second`` = interned raw interpreter line (not a path), ``arguments`` under the row
-    where they were noted. LOAD: the name as asked for is interned raw when it has no slash. SYMLINK: path is
-    the raw content, ``second`` the new name. GAP: ``path`` the text, raw unless it begins with a slash.
+    GAP: the reason; EXEC: number of arguments; else 0. ``pid``: EXEC, EXEC_FAILED, FORK, WAIT, EXIT, GAP:
+    that process, else 0. ``user``/``system``/``memory`` of EXIT and WAIT stand in ``usage`` under the
+    event's row. EXEC and EXEC_FAILED: path = target, ``second`` = interned raw interpreter line (not a path),
+    ``arguments`` under the row where they were noted. LOAD: the name as asked for is interned raw when it has
+    no slash. DESCRIPTOR and PIPE: a text without a leading slash is interned raw. SYMLINK: path is the raw
+    content, ``second`` the new name. GAP: ``path`` the text, raw unless it begins with a slash. A relative
+    path whose directory is not known is NONE, and a Fault says so.
     """
 
     host: str

@@ -1,0 +1,486 @@
+"""Synthetic traces for tests: say what happened, get a Trace, or the segment files a recorder would leave.
+
+    builder = TraceBuilder()
+    shell = builder.start(100, 1, "/bin/sh", ["sh", "-c", "sort < a > b"], "/work", step=b"s1")
+    builder.read(shell, "a")
+    builder.write(shell, "b")
+    builder.exit(shell, 0)
+    builder.trace()                # a Trace, made here in Python, without segments
+    builder.write_segments(folder) # the same as segment files, for the reader
+    builder.write_run(spool)       # a whole run folder: run.json, result.json, segments
+
+Frames are laid out by the very record.h that the recorder is compiled from. Times (``at``) are Unix
+nanoseconds and are cut to the recorder's ticks of 256 ns; without ``at`` each call is 10 µs after the last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cffi
+
+from probe_core.capture.trace import Detail, Identity, Image, Kind, Trace
+
+RECORD_H = Path(__file__).parents[1] / "libprobe" / "record.h"
+ffi = cffi.FFI()
+ffi.cdef(RECORD_H.read_text())
+record = ffi.dlopen(None)  # only its constants are used
+
+HEADER, UNIT, TICK = 16384, 1024, 256
+EPOCH = 1_700_000_000_000_000_000 // TICK * TICK  # the default time of the first call
+UPTIME = 5_000_000_000_000 // TICK * TICK  # CLOCK_MONOTONIC at EPOCH
+BOOT = uuid.UUID("0b007000-0000-4000-8000-00000000b007")
+FOLDABLE = {Kind.READ, Kind.LOOKUP, Kind.LIST, Kind.LOAD}
+BEGIN = {Kind.START, Kind.FORKED}
+ATTRIBUTES = {Kind.STEP, Kind.ENVIRON, Kind.LIBRARIES, Kind.DIRECTORY}  # of images: no rows
+
+Text = str | bytes | os.PathLike[str]
+Usage = tuple[int, int, int]  # user µs, system µs, peak KiB
+Environment = tuple[tuple[bytes, int, bytes | None], ...]
+
+
+def as_bytes(text: Text) -> bytes:
+    return os.fsencode(text)
+
+
+def absolute(path: bytes, directory: bytes | None) -> bytes | None:
+    """Join and tidy as the Trace promises: no ``.`` or doubled slashes, ``..`` kept; None: not known."""
+    if not path.startswith(b"/"):
+        if directory is None:
+            return None
+        path = directory + b"/" + path
+    return b"/" + b"/".join(part for part in path.split(b"/") if part not in (b"", b"."))
+
+
+def identity(
+    *, descriptor: int = 3, mode: int = 0o100644, flags: int = 0, links: int = 1, device: int = 0x801,
+    inode: int = 0, size: int = 0, modified: int = -1, changed: int = -1, position: int = 0,
+) -> Identity:  # fmt: skip
+    return Identity(descriptor, mode, flags, links, device, inode, size, modified, changed, position)
+
+
+NO_FILE = identity(descriptor=-1, mode=0, links=0, device=0)
+
+
+@dataclass(slots=True)
+class Note:
+    """One frame to be."""
+
+    kind: Kind
+    image: int
+    thread: int
+    at: int
+    detail: int = 0
+    error: int = 0
+    last: int = 0  # 0: not repeated
+    count: int = 1
+    texts: tuple[bytes, ...] = ()
+    fields: dict[str, Any] = field(default_factory=dict)
+    identity: Identity | None = None
+    payload: bytes | None = None  # instead of texts
+
+    def frame(self, base: int) -> bytes:
+        """The frame's bytes, committed."""
+        tail = b"".join(text + b"\0" for text in self.texts) if self.payload is None else self.payload
+        body = self._body()
+        size = (len(body) + len(tail) + 7) // 8 * 8
+        last = (self.last - base) // TICK if self.last else 0
+        head = struct.pack(
+            "=iBBHII", -size, self.kind, self.error, self.detail, (self.at - base) // TICK, last
+        )
+        return (head + body[16:] + tail).ljust(size, b"\0")
+
+    def _body(self) -> bytes:
+        if self.kind in FOLDABLE:
+            body = bytes(16) + struct.pack("=I", self.count)
+            if self.detail & Detail.AT:
+                body += struct.pack("=4xQ", self.fields["directory"])
+            return body
+        if self.kind in (Kind.STEP, Kind.PLACE):
+            return bytes(16)
+        made = ffi.new(f"struct {STRUCTS[self.kind]} *")
+        values = dict(self.fields)
+        if self.identity is not None and self.kind not in NAMES:
+            values |= self.identity._asdict()
+        for name, value in values.items():
+            setattr(made, name, value)
+        return bytes(ffi.buffer(made))
+
+
+NAMES = {Kind.REMOVE, Kind.RENAME, Kind.LINK, Kind.SYMLINK, Kind.MAKE, Kind.METADATA}
+STRUCTS = (
+    dict.fromkeys(NAMES, "probe_names")
+    | dict.fromkeys((Kind.WRITE, Kind.CLOSE, Kind.CHANGE, Kind.DESCRIPTOR, Kind.PIPE), "probe_identity")
+    | dict.fromkeys((Kind.START, Kind.FORKED), "probe_start")
+    | dict.fromkeys((Kind.ENVIRON, Kind.LIBRARIES), "probe_set")
+    | dict.fromkeys((Kind.EXEC, Kind.EXEC_FAILED), "probe_exec")
+    | dict.fromkeys((Kind.EXIT, Kind.WAIT), "probe_exit")
+    | {Kind.FORK: "probe_child", Kind.GAP: "probe_gap", Kind.DIRECTORY: "probe_directory"}
+)
+
+
+class TraceBuilder:
+    """Collects what happened on one host; every method's ``image`` is what ``start`` or ``forked`` gave."""
+
+    def __init__(
+        self, *, host: str = "host", boot: uuid.UUID = BOOT, run: uuid.UUID | None = None, at: int = EPOCH
+    ) -> None:
+        self.host, self.boot, self.run = host, boot, run or uuid.UUID(int=0x5EED0000000040008000000000000001)
+        self.key = bytes(range(16))
+        self.notes: list[Note] = []
+        self.images: list[Image] = []
+        self.clock = at
+        self.sets: dict[tuple[Kind, bytes], int] = {}
+
+    # ---- images
+
+    def start(
+        self, pid: int, parent: int, program: Text, argv: Sequence[Text], cwd: Text, *,
+        step: bytes | None = None, environment: Mapping[Text, Text] | Environment | None = None,
+        libraries: Sequence[Text] = (), uid: int = 1000, at: int | None = None,
+    ) -> int:  # fmt: skip
+        """A program began after exec in process ``pid``, whose parent process is ``parent``."""
+        arguments = tuple(map(as_bytes, argv))
+        known = self._environment(environment)
+        loaded = tuple(map(as_bytes, libraries))
+        image = self._image(pid, parent, False, 0, at, uid, cwd)
+        self.images[image].arguments = arguments
+        ids = {
+            "environ": self._set(image, Kind.ENVIRON, self._environ_bytes(known), len(known)) if known else 0,
+            "libraries": self._set(image, Kind.LIBRARIES, b"".join(x + b"\0" for x in loaded), len(loaded))
+            if loaded else 0,
+        }  # fmt: skip
+        self.images[image].program = absolute(as_bytes(program), as_bytes(cwd)) or b""
+        self.images[image].libraries = loaded
+        texts = (as_bytes(program), as_bytes(cwd), *arguments)
+        begin = {"pid": pid, "parent": parent, "arguments": len(arguments), "uid": uid, **ids}
+        self._note(Kind.START, image, at=self.images[image].started, texts=texts, fields=begin)
+        if step is not None:
+            self.step(image, step, at=self.images[image].started)
+        return image
+
+    def forked(
+        self, parent: int, pid: int, *, cwd: Text | None = None, uid: int = 1000, at: int | None = None
+    ) -> int:
+        """A child of the image ``parent`` that goes on with its program."""
+        mother = self.images[parent]
+        cwd = mother.directory if cwd is None else cwd
+        image = self._image(pid, mother.pid, True, mother.id, at, uid, cwd)
+        begin = {"pid": pid, "parent": mother.pid, "parent_exec": mother.id, "uid": uid}
+        started = self.images[image].started
+        self._note(Kind.FORKED, image, at=started, texts=(b"", as_bytes(cwd)), fields=begin)
+        return image
+
+    def unstarted(self, pid: int, *, at: int | None = None) -> int:
+        """An image whose START is torn: its other frames follow as usual."""
+        return self._image(pid, 0, False, 0, at, 0, b"")
+
+    def step(self, image: int, key: bytes, *, at: int | None = None) -> None:
+        self.images[image].step = key
+        self._note(Kind.STEP, image, at=at, texts=(key,))
+
+    # ---- accesses
+
+    def access(
+        self, kind: Kind, image: int, path: Text, *, error: int = 0, detail: int = 0, count: int = 1,
+        last: int = 0, directory: int | None = None, at: int | None = None, thread: int | None = None,
+    ) -> Note:  # fmt: skip
+        """A foldable access; ``directory`` is the key of a ``directory`` note that ``path`` belongs to."""
+        fields, detail = self._at(directory, detail)
+        return self._note(
+            kind, image, at=at, thread=thread, texts=(as_bytes(path),), error=error, detail=detail,
+            count=count, last=last // TICK * TICK, fields=fields,
+        )  # fmt: skip
+
+    def read(self, image: int, path: Text, **more: Any) -> Note:
+        return self.access(Kind.READ, image, path, **more)
+
+    def lookup(self, image: int, path: Text, **more: Any) -> Note:
+        return self.access(Kind.LOOKUP, image, path, **more)
+
+    def list(self, image: int, path: Text, **more: Any) -> Note:
+        return self.access(Kind.LIST, image, path, **more)
+
+    def load(self, image: int, name: Text, **more: Any) -> Note:
+        return self.access(Kind.LOAD, image, name, **more)
+
+    def write(
+        self, image: int, path: Text, *, created: bool = True, truncated: bool = True, both: bool = False,
+        found: Identity | None = None, error: int = 0, detail: int = 0, at: int | None = None, **more: Any,
+    ) -> Note:  # fmt: skip
+        """A file was opened for writing; ``found`` is what fstat said (a new empty file by default)."""
+        detail |= Detail.CREATED * created | Detail.TRUNCATED * truncated | Detail.BOTH * both
+        found = found or (NO_FILE if error else self._new_file())
+        return self.identified(Kind.WRITE, image, path, found, error=error, detail=detail, at=at, **more)
+
+    def close(self, image: int, found: Identity, path: Text = b"", *, at: int | None = None) -> Note:
+        return self.identified(Kind.CLOSE, image, path, found, at=at)
+
+    def descriptor(self, image: int, found: Identity, path: Text = b"", *, at: int | None = None) -> Note:
+        """Open at start (or moved to 0..2): ``found.descriptor`` says which."""
+        return self.identified(Kind.DESCRIPTOR, image, path, found, at=at)
+
+    def pipe(self, image: int, reader: int, writer: int, inode: int, *, at: int | None = None) -> None:
+        """Both ends of a new pipe."""
+        for end, flags in ((reader, 0), (writer, 1)):
+            found = identity(descriptor=end, mode=0o010600, flags=flags, device=14, inode=inode)
+            self.identified(Kind.PIPE, image, b"", found, at=at)
+
+    def identified(
+        self, kind: Kind, image: int, path: Text, found: Identity, *, error: int = 0, detail: int = 0,
+        directory: int | None = None, at: int | None = None, thread: int | None = None,
+    ) -> Note:  # fmt: skip
+        fields, detail = self._at(directory, detail)
+        return self._note(
+            kind, image, at=at, thread=thread, texts=(as_bytes(path),), error=error, detail=detail,
+            identity=found, fields=fields,
+        )  # fmt: skip
+
+    def names(
+        self, kind: Kind, image: int, *paths: Text, error: int = 0, detail: int = 0, device: int = 0,
+        inode: int = 0, directory: int | None = None, directory_second: int | None = None,
+        at: int | None = None, thread: int | None = None,
+    ) -> Note:  # fmt: skip
+        fields, detail = self._at(directory, detail)
+        if directory_second is not None:
+            fields["directory_second"] = directory_second
+            detail |= Detail.AT_SECOND
+        fields |= {"device": device, "inode": inode}
+        found = Identity(-1, 0, 0, 0, device, inode, -1, -1, -1, 0) if device else None
+        return self._note(
+            kind, image, at=at, thread=thread, texts=tuple(map(as_bytes, paths)), error=error, detail=detail,
+            identity=found, fields=fields,
+        )  # fmt: skip
+
+    def remove(self, image: int, path: Text, **more: Any) -> Note:
+        return self.names(Kind.REMOVE, image, path, **more)
+
+    def rename(self, image: int, old: Text, new: Text, **more: Any) -> Note:
+        return self.names(Kind.RENAME, image, old, new, **more)
+
+    def link(self, image: int, target: Text, new: Text, **more: Any) -> Note:
+        return self.names(Kind.LINK, image, target, new, **more)
+
+    def symlink(self, image: int, content: Text, new: Text, **more: Any) -> Note:
+        return self.names(Kind.SYMLINK, image, content, new, **more)
+
+    def make(self, image: int, path: Text, **more: Any) -> Note:
+        return self.names(Kind.MAKE, image, path, **more)
+
+    def metadata(self, image: int, path: Text, **more: Any) -> Note:
+        return self.names(Kind.METADATA, image, path, **more)
+
+    def change(self, image: int, path: Text, found: Identity, **more: Any) -> Note:
+        return self.identified(Kind.CHANGE, image, path, found, **more)
+
+    def place(self, image: int, directory: Text, *, at: int | None = None, thread: int | None = None) -> Note:
+        """The current directory changed."""
+        return self._note(Kind.PLACE, image, at=at, thread=thread, texts=(as_bytes(directory),))
+
+    def directory(self, image: int, key: int, path: Text, *, at: int | None = None) -> Note:
+        return self._note(Kind.DIRECTORY, image, at=at, texts=(as_bytes(path),), fields={"key": key})
+
+    # ---- processes
+
+    def exec(
+        self, image: int, target: Text, argv: Sequence[Text] = (), *, interpreter: Text = b"", pid: int = 0,
+        entered: bool = True, failed: bool = False, error: int = 0, detail: int = 0, at: int | None = None,
+        directory: int | None = None,
+    ) -> Note:  # fmt: skip
+        """An exec (or spawn) is about to happen, or (``failed``) did not happen."""
+        kind = Kind.EXEC_FAILED if failed else Kind.EXEC
+        fields, detail = self._at(directory, detail | Detail.NEXT_IMAGE * entered)
+        texts = (as_bytes(target), as_bytes(interpreter), *map(as_bytes, argv))
+        fields |= {"pid": pid or self.images[image].pid, "arguments": len(argv)}
+        return self._note(kind, image, at=at, texts=texts, error=error, detail=detail, fields=fields)
+
+    def fork(self, image: int, pid: int, *, flags: int = 0, at: int | None = None) -> Note:
+        return self._note(Kind.FORK, image, at=at, fields={"pid": pid, "flags": flags})
+
+    def wait(
+        self, image: int, pid: int, status: int, *, usage: Usage = (-1, -1, -1), at: int | None = None
+    ) -> Note:
+        """A child was reaped; ``status`` is the wait status, ``usage`` user and system µs and KiB."""
+        return self._end(Kind.WAIT, image, pid, status, usage, at)
+
+    def exit(
+        self, image: int, code: int | None = 0, *, usage: Usage = (-1, -1, -1), at: int | None = None
+    ) -> Note:
+        """The image's end; ``code`` is the exit code, None when it is not known."""
+        status = -1 if code is None else code << 8
+        return self._end(Kind.EXIT, image, self.images[image].pid, status, usage, at)
+
+    def gap(self, image: int, reason: int, about: Text = b"", *, pid: int = 0, at: int | None = None) -> Note:
+        fields = {"reason": reason, "pid": pid}
+        return self._note(Kind.GAP, image, at=at, texts=(as_bytes(about),), fields=fields)
+
+    # ---- results
+
+    def trace(self) -> Trace:
+        """What the reader makes of it, made here without it."""
+        from expected import expected_trace  # it needs this module
+
+        return expected_trace(self)
+
+    def threads(self) -> Iterator[tuple[int, int, list[Note]]]:
+        """Give (image, thread, its notes by time)."""
+        groups: dict[tuple[int, int], list[Note]] = {}
+        for note in self.notes:
+            groups.setdefault((note.image, note.thread), []).append(note)
+        for (image, thread), notes in groups.items():
+            yield image, thread, sorted(notes, key=lambda note: note.at)
+
+    def blocks(self, size: int = UNIT) -> Iterator[bytes]:
+        """Lay the frames into blocks of ``size`` bytes (larger where a frame needs it)."""
+        for image, thread, ordered in self.threads():
+            number, notes = 0, deque(ordered)
+            while notes:
+                base = notes[0].at - TICK * (1 << 20) + TICK * number
+                frames, room = [], size - 40 - 8
+                while notes and (notes[0].at - base) // TICK < 1 << 31:
+                    frame = notes[0].frame(base)
+                    if len(frame) > room and frames:
+                        break
+                    room -= len(frame)
+                    frames.append(frame)
+                    notes.popleft()
+                number += 1
+                yield self._block(frames, image, thread, base, size)
+
+    def write_segments(
+        self, folder: Path, *, block_size: int = UNIT, per_segment: int = 4096,
+        order: Sequence[int] | None = None,
+    ) -> list[Path]:  # fmt: skip
+        """Write segment files into ``folder``; ``order`` permutes the blocks. Gives the files' paths."""
+        blocks = list(self.blocks(block_size))
+        if order is not None:
+            blocks = [blocks[place] for place in order]
+        parts = [blocks[i : i + per_segment] for i in range(0, len(blocks), per_segment)] or [[]]
+        paths = []
+        for number, part in enumerate(parts):
+            path = folder / f"segment-{self.host}-{number}"
+            path.write_bytes(self.segment(part, number, newest=len(parts) - 1))
+            paths.append(path)
+        return paths
+
+    def segment(
+        self, blocks: Iterable[bytes], number: int = 0, *, newest: int = 0, spare: int = UNIT
+    ) -> bytes:
+        """A segment file's bytes: header, blocks, ``spare`` zero bytes."""
+        body = b"".join(blocks)
+        head = ffi.new("struct probe_segment *")
+        head.magic = b"PROBESEG"
+        head.version, head.header_size = record.PROBE_VERSION, HEADER
+        head.size = HEADER + len(body) + spare
+        head.boot, head.run, head.key = list(self.boot.bytes), list(self.run.bytes), list(self.key)
+        head.monotonic, head.realtime = UPTIME, EPOCH
+        head.host = self.host.encode()
+        head.number, head.newest, head.next = number, newest if number == 0 else 0, HEADER + len(body)
+        return bytes(ffi.buffer(head)).ljust(HEADER, b"\0") + body + bytes(spare)
+
+    def write_run(self, spool: Path, *, status: int | None = 0, **described: Any) -> Path:
+        """Write a run's folder below ``spool``; ``described`` overrides run.json. None: no result.json."""
+        folder = spool / "runs" / str(self.run)
+        (folder / "declarations").mkdir(parents=True)
+        folder.chmod(0o700)
+        root = self.images[0] if self.images else None
+        started = min((note.at for note in self.notes), default=self.clock)
+        run = {
+            "version": 1, "id": str(self.run), "name": None, "engine": None,
+            "command": [x.decode("utf-8", "surrogateescape") for x in root.arguments] if root else ["true"],
+            "directory": root.directory.decode("utf-8", "surrogateescape") if root else "/",
+            "host": self.host, "boot": str(self.boot), "user": "someone", "uid": 1000,
+            "pid": root.parent_pid if root else 1, "pid_started": 1, "started": started,
+            "outer_run": None, "outer_step": None, "descriptors": [],
+        }  # fmt: skip
+        (folder / "run.json").write_text(json.dumps(run | described))
+        if status is not None:
+            ended = max((note.at for note in self.notes), default=self.clock) + 1_000_000
+            result = {"status": status, "ended": ended, "user": 1, "system": 1, "memory": 1}
+            (folder / "result.json").write_text(json.dumps(result | {"pid": root.pid if root else 1}))
+        self.write_segments(folder)
+        return folder
+
+    # ---- inside
+
+    def _image(
+        self, pid: int, parent: int, forked: bool, parent_id: int, at: int | None, uid: int, cwd: Text
+    ) -> int:
+        image = Image(
+            id=HEADER // UNIT + len(self.images), pid=pid, parent_pid=parent, forked=forked,
+            parent_id=parent_id, started=self._time(at), program=b"", directory=as_bytes(cwd),
+            arguments=(), uid=uid,
+        )  # fmt: skip
+        self.images.append(image)
+        return len(self.images) - 1
+
+    def _time(self, at: int | None) -> int:
+        self.clock = (self.clock + 10_240 if at is None else at) // TICK * TICK
+        return self.clock
+
+    def _note(
+        self, kind: Kind, image: int, *, at: int | None, thread: int | None = None, **more: Any
+    ) -> Note:
+        thread = self.images[image].pid if thread is None else thread
+        note = Note(kind, image, thread, self._time(at), **more)
+        self.notes.append(note)
+        return note
+
+    def _end(
+        self, kind: Kind, image: int, pid: int, status: int, usage: Usage, at: int | None
+    ) -> Note:
+        fields = dict(zip(("user", "system", "memory"), usage, strict=True)) | {"pid": pid, "status": status}
+        return self._note(kind, image, at=at, fields=fields)
+
+    @staticmethod
+    def _at(directory: int | None, detail: int) -> tuple[dict[str, Any], int]:
+        return ({}, detail) if directory is None else ({"directory": directory}, detail | Detail.AT)
+
+    def _new_file(self) -> Identity:
+        now = self.clock
+        return identity(inode=1000 + len(self.notes), flags=0o1101, modified=now, changed=now)
+
+    @staticmethod
+    def _environment(given: Mapping[Text, Text] | Environment | None) -> Environment:
+        if given is None or isinstance(given, tuple):
+            return given or ()
+        pairs = [(as_bytes(name), as_bytes(value)) for name, value in given.items()]
+        return tuple(
+            (name, int.from_bytes(hashlib.blake2b(value, digest_size=8).digest(), "little"), value)
+            for name, value in pairs
+        )
+
+    @staticmethod
+    def _environ_bytes(environment: Environment) -> bytes:
+        return b"".join(
+            struct.pack("=Q", digest) + name + b"\0" + (b"\0" if value is None else b"=" + value + b"\0")
+            for name, digest, value in environment
+        )
+
+    def _set(self, image: int, kind: Kind, payload: bytes, count: int) -> int:
+        """Note a set, once per distinct one; its id."""
+        known = self.sets.get((kind, payload))
+        if known is None:
+            known = int.from_bytes(hashlib.blake2b(payload, digest_size=8).digest(), "little") | 1
+            self.sets[kind, payload] = known
+            at = self.images[image].started
+            self._note(kind, image, at=at, payload=payload, fields={"id": known, "count": count})
+        return known
+
+    def _block(self, frames: list[bytes], image: int, thread: int, base: int, size: int) -> bytes:
+        body = b"".join(frames) + struct.pack("=iBBH", -8, record.PROBE_END, 0, 0)
+        full = max(size, (40 + len(body) + UNIT - 1) // UNIT * UNIT)
+        head = ffi.new("struct probe_block *")
+        head.magic, head.size, head.used = record.PROBE_BLOCK_MAGIC, full, 40 + len(body)
+        head.pid, head.tid = self.images[image].pid, thread
+        head.exec, head.base = self.images[image].id, base - EPOCH + UPTIME
+        return (bytes(ffi.buffer(head)) + body).ljust(full, b"\0")
