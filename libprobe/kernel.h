@@ -31,7 +31,13 @@ static inline long kernel_call(long number, long a, long b, long c, long d, long
     return result;
 }
 
+#define VDSO_CLOCK "__vdso_clock_gettime"
+#define ELF_MACHINE 62 /* EM_X86_64 */
+
 #elif defined(__aarch64__)
+
+#define VDSO_CLOCK "__kernel_clock_gettime"
+#define ELF_MACHINE 183 /* EM_AARCH64 */
 
 static inline long kernel_call(long number, long a, long b, long c, long d, long e, long f)
 {

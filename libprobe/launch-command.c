@@ -113,8 +113,9 @@ static void stop_as(int signal)
     struct action usual = {0}, before;
     if (signal != SIGSTOP)
         set_action(signal, &usual, &before);
-    set_mask(ALL_SIGNALS & ~BIT(signal));
+    /* While it is blocked: one that the terminal sent may wait already, and once is enough. */
     KERNEL(kill, kernel_pid(), signal, 0, 0);
+    set_mask(ALL_SIGNALS & ~BIT(signal));
     set_mask(ALL_SIGNALS);
     if (signal != SIGSTOP)
         set_action(signal, &before, NULL);

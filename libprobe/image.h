@@ -1,0 +1,21 @@
+/*
+ * What a program file is, before it is executed: can the preload enter it?
+ */
+#ifndef PROBE_IMAGE_H
+#define PROBE_IMAGE_H
+
+#include "log.h"
+
+#define PROBE_SCRIPT_MAX 256
+
+struct image {
+    int error;   /* why it cannot be executed, 0 = nothing seems to hinder it */
+    int enters;  /* the preload gets in */
+    int asan;    /* needs AddressSanitizer's library first */
+    uint32_t reason; /* enum probe_reason, 0 = no gap */
+    char script[PROBE_SCRIPT_MAX]; /* the text after #!, "" for none */
+};
+
+void image_look(int at, const char *path, struct image *image);
+
+#endif

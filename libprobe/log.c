@@ -1,0 +1,253 @@
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "create.h"
+#include "start.h"
+
+#define MAPPINGS 64
+#define BLOCK_FIRST PROBE_BLOCK_UNIT
+#define BLOCK_MOST (64u << 10)
+
+struct process process;
+struct own *own;
+
+/* exec is stored last: a signal handler that sees the old one claims a block of its own. */
+static __thread struct {
+    struct probe_block *block;
+    uint64_t exec;
+    uint32_t size; /* of the block to claim next */
+} thread;
+
+static struct mapping mappings[MAPPINGS];
+static int mapping_count;
+
+static int usable(const struct probe_segment *segment, uint64_t size)
+{
+    return bytes_equal(segment->magic, "PROBESEG", 8) && segment->version == PROBE_VERSION &&
+           segment->header_size == PROBE_HEADER_SIZE && segment->size == size;
+}
+
+/* Holds no descriptor: what stays is the mapping. */
+static struct mapping *map_segment(uint32_t number, int *error)
+{
+    char name[PROBE_PATH_MAX];
+    struct stat status;
+    *error = probe_segment_name(name, sizeof name, process.folder, number);
+    if (*error)
+        return NULL;
+    int file = kernel_open(PROBE_AT_FDCWD, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
+    if (file < 0) {
+        *error = file;
+        return NULL;
+    }
+    struct probe_segment *at = NULL;
+    *error = -EINVAL;
+    if (kernel_stat_of(file, &status) == 0 && status.st_size > PROBE_HEADER_SIZE)
+        at = kernel_map((size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file);
+    kernel_close(file);
+    if (!at)
+        return NULL;
+    int index = __atomic_fetch_add(&mapping_count, 1, __ATOMIC_RELAXED);
+    if (!usable(at, (uint64_t)status.st_size) || index >= MAPPINGS) {
+        kernel_unmap(at, (size_t)status.st_size);
+        return NULL;
+    }
+    mappings[index] = (struct mapping){at, (uint64_t)status.st_size};
+    *error = 0;
+    return &mappings[index];
+}
+
+int log_open(void)
+{
+    int error;
+    struct mapping *first = map_segment(0, &error);
+    if (error == -ENOENT) { /* a further host of this run */
+        error = probe_segment_create(process.folder, 0);
+        if (error == 0 || error == -EEXIST)
+            first = map_segment(0, &error);
+    }
+    if (!first)
+        return error;
+    process.first = process.current = first;
+    uint32_t newest = __atomic_load_n(&first->at->newest, __ATOMIC_ACQUIRE);
+    if (newest > 0) {
+        struct mapping *current = map_segment(newest, &error);
+        if (current)
+            process.current = current;
+    }
+    return 0;
+}
+
+static void raise_newest(uint32_t number)
+{
+    uint32_t *newest = &process.first->at->newest;
+    uint32_t old = __atomic_load_n(newest, __ATOMIC_RELAXED);
+    while (old < number &&
+           !__atomic_compare_exchange_n(newest, &old, number, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        ;
+}
+
+/* The segment after one that is full: the newest that others made, or a new one. */
+static struct mapping *next_segment(struct mapping *full)
+{
+    struct mapping *current = __atomic_load_n(&process.current, __ATOMIC_ACQUIRE);
+    int error = 0;
+    if (current != full)
+        return current;
+    uint32_t number = full->at->number + 1;
+    uint32_t newest = __atomic_load_n(&process.first->at->newest, __ATOMIC_ACQUIRE);
+    if (newest >= number)
+        number = newest;
+    else
+        error = probe_segment_create(process.folder, number);
+    struct mapping *made = error == 0 || error == -EEXIST ? map_segment(number, &error) : NULL;
+    if (!made)
+        return NULL;
+    raise_newest(number);
+    __atomic_compare_exchange_n(&process.current, &current, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    return made;
+}
+
+static struct probe_block *claim_units(uint32_t bytes, uint64_t *id)
+{
+    struct mapping *segment = __atomic_load_n(&process.current, __ATOMIC_ACQUIRE);
+    while (segment && !process.full) {
+        uint64_t at = __atomic_fetch_add(&segment->at->next, bytes, __ATOMIC_RELAXED);
+        if (at <= segment->size && bytes <= segment->size - at) {
+            *id = (uint64_t)segment->at->number << 32 | at / PROBE_BLOCK_UNIT;
+            return (struct probe_block *)(void *)((char *)segment->at + at);
+        }
+        segment = next_segment(segment);
+    }
+    process.full = 1;
+    return NULL;
+}
+
+int64_t log_now(void)
+{
+    struct timespec time;
+    if (unlikely(!process.clock || process.clock(CLOCK_MONOTONIC, &time)))
+        return kernel_clock(CLOCK_MONOTONIC);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static uint32_t block_size(size_t frame, uint32_t wanted)
+{
+    size_t least = sizeof(struct probe_block) + frame + 8; /* 8: the frame that says END */
+    least = (least + PROBE_BLOCK_UNIT - 1) / PROBE_BLOCK_UNIT * PROBE_BLOCK_UNIT;
+    return least > wanted ? (uint32_t)least : wanted;
+}
+
+/* A new block for this thread. The first one of an exec names it, and says how it began. */
+static int new_block(size_t frame)
+{
+    uint64_t id, none = 0;
+    int first = __atomic_load_n(&own->exec, __ATOMIC_ACQUIRE) == 0;
+    uint32_t size = block_size(frame, first || !thread.size ? BLOCK_FIRST : thread.size);
+    struct probe_block *block = claim_units(size, &id);
+    if (!block)
+        return 0;
+    if (first) {
+        own->pid = (uint32_t)kernel_pid();
+        first = __atomic_compare_exchange_n(&own->exec, &none, id, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    }
+    block->size = size;
+    block->used = sizeof *block;
+    block->pid = own->pid;
+    block->tid = (uint32_t)kernel_thread();
+    block->exec = own->exec;
+    block->base = log_now();
+    __atomic_store_n(&block->magic, PROBE_BLOCK_MAGIC, __ATOMIC_RELEASE);
+    thread.size = size * 2 < BLOCK_MOST ? size * 2 : BLOCK_MOST;
+    thread.block = block;
+    __atomic_store_n(&thread.exec, block->exec, __ATOMIC_RELEASE);
+    if (first) {
+        uint64_t parent = process.exec;
+        process.exec = id;
+        start_announce(parent);
+    }
+    return 1;
+}
+
+static struct probe_block *current_block(void)
+{
+    if (unlikely(process.ask_pid) && own->pid && own->pid != (uint32_t)kernel_pid())
+        bytes_clear(own, sizeof *own);
+    uint64_t exec = __atomic_load_n(&own->exec, __ATOMIC_RELAXED);
+    return exec && thread.exec == exec ? thread.block : NULL;
+}
+
+void log_announce(void)
+{
+    if (!current_block())
+        new_block(0);
+}
+
+static void end_block(struct probe_block *block, uint32_t at)
+{
+    if (at + 8 > block->size)
+        return;
+    struct probe_frame *end = (struct probe_frame *)(void *)((char *)block + at);
+    end->kind = PROBE_END;
+    __atomic_store_n(&end->size, -8, __ATOMIC_RELEASE);
+}
+
+void *log_claim(uint8_t kind, size_t size, struct probe_block **in)
+{
+    size = (size + 7) & ~(size_t)7;
+    struct probe_block *block = current_block();
+    int64_t now = log_now();
+    for (;;) {
+        if (unlikely(!block || (now - block->base) >> (32 + PROBE_TICK_SHIFT))) {
+            if (!new_block(size)) {
+                __atomic_fetch_add(&process.current->at->lost, 1, __ATOMIC_RELAXED);
+                return NULL;
+            }
+            block = thread.block;
+            now = log_now();
+        }
+        uint32_t at = __atomic_fetch_add(&block->used, (uint32_t)size, __ATOMIC_RELAXED);
+        if (likely(at + size <= block->size)) {
+            struct probe_frame *frame = (struct probe_frame *)(void *)((char *)block + at);
+            __atomic_store_n(&frame->size, (int32_t)size, __ATOMIC_RELAXED);
+            frame->kind = kind;
+            frame->when = (uint32_t)((now - block->base) >> PROBE_TICK_SHIFT);
+            if (in)
+                *in = block;
+            return frame;
+        }
+        end_block(block, at);
+        block = NULL;
+    }
+}
+
+void log_commit(void *at)
+{
+    struct probe_frame *frame = at;
+    __atomic_store_n(&frame->size, -frame->size, __ATOMIC_RELEASE);
+}
+
+#define SEEN_PROBES 8
+
+int log_seen(uint64_t id)
+{
+    struct probe_segment *segment = process.current->at;
+    for (unsigned i = 0; i < SEEN_PROBES; i++)
+        if (__atomic_load_n(&segment->seen[(id + i) % PROBE_SEEN_SLOTS], __ATOMIC_RELAXED) == id)
+            return 1;
+    return 0;
+}
+
+void log_mark(uint64_t id)
+{
+    struct probe_segment *segment = process.current->at;
+    for (unsigned i = 0; i < SEEN_PROBES; i++) {
+        uint64_t none = 0;
+        uint64_t *slot = &segment->seen[(id + i) % PROBE_SEEN_SLOTS];
+        if (__atomic_compare_exchange_n(slot, &none, id, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED) || none == id)
+            return;
+    }
+}

@@ -1,0 +1,132 @@
+/*
+ * Frames into blocks, blocks into segments. No locks: a frame is claimed by an atomic
+ * add on its block, a block by an atomic add on its segment, and a frame counts once
+ * its size has been stored negative. So threads, signal handlers and vfork children
+ * may all write at any time, and a killed process loses at most its torn frame.
+ * A fork child is found by a page that the kernel wipes at fork: its first note makes
+ * it an exec of its own (FORKED). Nothing is done for a child that notes nothing.
+ */
+#ifndef PROBE_LOG_H
+#define PROBE_LOG_H
+
+#include "kernel.h"
+#include "segment.h"
+
+#define PROBE_INLINE static inline __attribute__((always_inline))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define PROBE_FOLD_SLOTS 512
+#define PROBE_DIRECTORY_SLOTS 64
+
+/* A frame that may be repeated. packed = frame address / 8 | its offset in the block / 8 << 44;
+ * check = hash ^ packed, so that two words torn by a race never match. */
+struct fold {
+    uint64_t packed;
+    uint64_t check;
+};
+
+/* Wiped in fork children by the kernel, shared with vfork children. */
+struct own {
+    uint64_t exec;      /* block.exec of our frames; 0 = a fork child that noted nothing yet */
+    uint32_t pid;       /* of the process that has this exec */
+    uint32_t described; /* the descriptors 0..2 of a fork child have been noted */
+    uint32_t raw_calls; /* GAPs already said of this exec, see raw.c */
+    uint32_t ended;     /* EXIT has been written */
+    uint64_t directories[PROBE_DIRECTORY_SLOTS]; /* keys already named; lowest bit: not to be noted */
+    struct fold folds[PROBE_FOLD_SLOTS];
+};
+
+struct mapping {
+    struct probe_segment *at;
+    uint64_t size;
+};
+
+enum state { STATE_NEW, STATE_STARTING, STATE_ON, STATE_OFF };
+
+struct process {
+    int state;                    /* enum state */
+    int full;                     /* no further segment can be had */
+    int ask_pid;                  /* an old kernel: no wiped page, ask for the pid at every frame */
+    uint32_t place;               /* counts changes of directory, so that folds of relative paths end */
+    struct mapping *first;        /* number 0, for segment.newest */
+    struct mapping *current;
+    uint64_t exec;                /* newest exec of this process or of an ancestor that forked it */
+    uint64_t environ_id;
+    uint64_t libraries_id;
+    int (*clock)(int clock, struct timespec *to); /* the vDSO's, or NULL */
+    char *const *environment;     /* as the program got it, at start */
+    int loaded;                   /* dlopen was asked for */
+    int code;                     /* what exit() was given, -1 = not known */
+    uint64_t writing[16];         /* descriptors 0..1023 that are regular files open for writing */
+    char preload[PROBE_PATH_MAX]; /* our own file as LD_PRELOAD names it */
+    char folder[PROBE_PATH_MAX];  /* PROBE_RUN */
+    char step[PROBE_STEP_MAX + 1]; /* PROBE_STEP, empty when it was not set */
+};
+
+extern struct process process __attribute__((visibility("hidden")));
+extern struct own *own __attribute__((visibility("hidden")));
+
+int start(void);
+
+/* Whether notes are to be taken; starts the recorder when nobody has. */
+PROBE_INLINE int recording(void)
+{
+    int state = __atomic_load_n(&process.state, __ATOMIC_ACQUIRE);
+    if (likely(state == STATE_ON))
+        return 1;
+    return state == STATE_NEW && start();
+}
+
+/* Maps the newest segment of this host in process.folder, makes it when there is none. 0 or -errno. */
+int log_open(void);
+int64_t log_now(void);
+
+/* Makes a fork child that noted nothing yet an exec. */
+void log_announce(void);
+
+/* Room for a frame of `size` bytes, head filled but size positive; NULL when there is none.
+ * `block`, when not NULL, becomes the block it stands in. */
+void *log_claim(uint8_t kind, size_t size, struct probe_block **block);
+void log_commit(void *frame);
+
+/* Whether a set with this id stands in the current segment already; log_mark says it does. */
+int log_seen(uint64_t id);
+void log_mark(uint64_t id);
+
+/* The next three make one foldable access frame (fold.c). */
+void fold_access(uint8_t kind, uint16_t detail, uint8_t error, uint64_t directory, const char *path);
+void fold_forget(uint64_t directory, const char *path);
+
+PROBE_INLINE uint64_t hash_word(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t size);
+
+/* strlen, eight bytes a step; reads no word that holds no byte of the text. */
+PROBE_INLINE size_t path_length(const char *text)
+{
+    const char *at = text;
+    for (; (uintptr_t)at & 7; at++)
+        if (!*at)
+            return (size_t)(at - text);
+    for (;; at += 8) {
+        uint64_t word = *(const uint64_t *)(const void *)at;
+        uint64_t zero = (word - 0x0101010101010101u) & ~word & 0x8080808080808080u;
+        if (zero)
+            return (size_t)(at - text) + (size_t)(__builtin_ctzll(zero) >> 3);
+    }
+}
+
+/* Copies `size` bytes and a NUL; the end. */
+PROBE_INLINE char *put_text(char *to, const char *text, size_t size)
+{
+    bytes_copy(to, text, size);
+    to[size] = 0;
+    return to + size + 1;
+}
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * Programs and processes: what is noted before an exec or a spawn, and of children.
+ */
+#ifndef PROBE_PROCESS_H
+#define PROBE_PROCESS_H
+
+#include <sys/resource.h>
+
+#include "environ.h"
+#include "image.h"
+#include "log.h"
+#include "note.h"
+
+/* Writes the EXEC note (and a GAP when the preload cannot enter) and says what the target is.
+ * `detail`: PROBE_SPAWNED or 0. `search`: like execvp, in PATH. The note, or NULL. */
+struct probe_exec *exec_begin(int at, const char *path, char *const *arguments, uint16_t detail, int search,
+                              struct image *image);
+void exec_failed(const struct probe_exec *begun, int error);
+
+void note_fork(long child);
+void note_wait(long child, int status, const struct rusage *usage);
+void note_exit(int code);
+
+#endif

@@ -1,0 +1,225 @@
+#include "start.h"
+
+#include <elf.h>
+#include <sys/mman.h>
+
+#include "descriptor.h"
+#include "environ.h"
+#include "lookup.h"
+#include "note.h"
+
+#define WIPE_ON_FORK 18 /* MADV_WIPEONFORK, Linux 4.14 */
+#define ARGUMENTS_MOST (128u << 10)
+
+extern char **environ __attribute__((weak));
+
+static struct {
+    char **arguments;
+    int count;
+    const char *program; /* AT_EXECFN */
+    uintptr_t vdso;
+} birth;
+
+static int off(void)
+{
+    __atomic_store_n(&process.state, STATE_OFF, __ATOMIC_RELEASE);
+    return 0;
+}
+
+/*
+ * The arguments stand right before the environment on the stack, their count before them:
+ * found without the constructor's arguments, which musl does not give.
+ */
+static void find_arguments(char **environment)
+{
+    long *at = (long *)(void *)environment;
+    birth.count = 0;
+    if (at[-1] != 0)
+        return;
+    for (long i = 0; i < 1 << 22; i++)
+        if (at[-2 - i] == i) {
+            birth.count = (int)i;
+            birth.arguments = environment - 1 - i;
+            return;
+        } else if (((char **)(void *)at)[-2 - i] == NULL) {
+            return;
+        }
+}
+
+/* The auxiliary vector follows the environment, as long as that is the one the kernel made. */
+static void read_auxiliary(char **environment)
+{
+    while (*environment)
+        environment++;
+    const Elf64_auxv_t *entry = (const Elf64_auxv_t *)(void *)(environment + 1);
+    for (; entry->a_type != AT_NULL; entry++)
+        if (entry->a_type == AT_EXECFN)
+            birth.program = (const char *)entry->a_un.a_val;
+        else if (entry->a_type == AT_SYSINFO_EHDR)
+            birth.vdso = entry->a_un.a_val;
+}
+
+/* 0 when this program is not to be recorded. */
+static int read_environment(char **environment)
+{
+    const char *end = process.folder + sizeof process.folder;
+    for (char **at = environment; *at; at++)
+        if ((*at)[0] == 'P' && text_begins(*at, "PROBE_RUN="))
+            text_append(process.folder, end, *at + 10);
+        else if ((*at)[0] == 'P' && text_begins(*at, "PROBE_STEP="))
+            text_append(process.step, process.step + sizeof process.step, *at + 11);
+    return process.folder[0] == '/' && path_length(process.folder) < sizeof process.folder - 128;
+}
+
+static void name_ourselves(void)
+{
+    struct link_map *map = lookup_ours();
+    if (map && map->l_name)
+        text_append(process.preload, process.preload + sizeof process.preload, map->l_name);
+}
+
+static struct own *make_own(void)
+{
+    struct own *made =
+        kernel_map(sizeof(struct own), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (made && KERNEL(madvise, made, sizeof(struct own), WIPE_ON_FORK, 0) != 0)
+        process.ask_pid = 1;
+    return made;
+}
+
+static int begin(char **environment)
+{
+    lookup_open();
+    if (!environment || !read_environment(environment))
+        return off();
+    process.environment = environment;
+    process.code = -1;
+    name_ourselves();
+    find_arguments(environment);
+    if (birth.arguments)
+        read_auxiliary(environment);
+    if (birth.vdso)
+        process.clock = (int (*)(int, struct timespec *))lookup_in_vdso(birth.vdso, VDSO_CLOCK);
+    if (!process.preload[0] || !(own = make_own()) || log_open() != 0)
+        return off();
+    process.environ_id = environ_hash(environment);
+    log_announce();
+    __atomic_store_n(&process.state, STATE_ON, __ATOMIC_RELEASE);
+    return 1;
+}
+
+int start(void)
+{
+    int fresh = STATE_NEW;
+    if (!__atomic_compare_exchange_n(&process.state, &fresh, STATE_STARTING, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return fresh == STATE_ON;
+    return begin(&environ ? environ : NULL);
+}
+
+__attribute__((constructor)) static void construct(void) { (void)recording(); }
+
+static int is_object(const struct link_map *map)
+{
+    return map->l_name && map->l_name[0] && map != lookup_ours() &&
+           (map->l_name[0] == '/' || !text_begins(map->l_name, "linux-vdso"));
+}
+
+static struct link_map *libraries(void)
+{
+    struct link_map *program = lookup_objects();
+    return program ? program->l_next : NULL;
+}
+
+static size_t hash_libraries(uint32_t *count)
+{
+    uint64_t id = PROBE_LIBRARIES;
+    size_t size = sizeof(struct probe_set);
+    *count = 0;
+    for (struct link_map *map = libraries(); map; map = map->l_next)
+        if (is_object(map)) {
+            size_t length = path_length(map->l_name);
+            id = hash_bytes(id, map->l_name, length);
+            size += length + 1;
+            ++*count;
+        }
+    process.libraries_id = id ? id : 1;
+    return size;
+}
+
+/* The loader's list: once per distinct one in a segment. */
+static void note_libraries(size_t size, uint32_t count)
+{
+    if (log_seen(process.libraries_id))
+        return;
+    struct probe_set *set = log_claim(PROBE_LIBRARIES, size, NULL);
+    if (!set)
+        return;
+    set->id = process.libraries_id;
+    set->count = count;
+    char *to = (char *)(set + 1);
+    for (struct link_map *map = libraries(); map; map = map->l_next)
+        if (is_object(map))
+            to = put_text(to, map->l_name, path_length(map->l_name));
+    log_commit(set);
+    log_mark(process.libraries_id);
+}
+
+static size_t arguments_size(uint32_t *count, uint16_t *detail)
+{
+    size_t size = 0;
+    *count = 0;
+    for (int i = 0; i < birth.count; i++) {
+        size_t length = path_length(birth.arguments[i]) + 1;
+        if (size + length > ARGUMENTS_MOST) {
+            *detail |= PROBE_CUT;
+            break;
+        }
+        size += length;
+        ++*count;
+    }
+    return size;
+}
+
+static void note_start(uint64_t parent)
+{
+    char directory[PROBE_PATH_MAX];
+    const char *program = !parent && birth.program ? birth.program : "";
+    uint32_t count = 0;
+    uint16_t detail = 0;
+    long got = kernel_directory(directory, sizeof directory);
+    size_t place = got > 1 ? (size_t)got - 1 : 0, length = path_length(program);
+    size_t arguments = parent ? 0 : arguments_size(&count, &detail);
+    struct probe_start *note =
+        log_claim(parent ? PROBE_FORKED : PROBE_START, sizeof *note + length + place + 2 + arguments, NULL);
+    if (!note)
+        return;
+    note->frame.detail = detail;
+    note->pid = own->pid;
+    note->parent = (uint32_t)kernel_parent();
+    note->parent_exec = parent;
+    note->environ = process.environ_id;
+    note->libraries = process.libraries_id;
+    note->arguments = count;
+    note->uid = (uint32_t)KERNEL(getuid, 0, 0, 0, 0);
+    char *to = put_text(put_text((char *)(note + 1), program, length), directory, place);
+    for (uint32_t i = 0; i < count; i++)
+        to = put_text(to, birth.arguments[i], path_length(birth.arguments[i]));
+    log_commit(note);
+}
+
+void start_announce(uint64_t parent)
+{
+    if (parent) { /* its descriptors follow with its first access, see note.c */
+        note_start(parent);
+        return;
+    }
+    uint32_t count;
+    size_t size = hash_libraries(&count);
+    own->described = 1;
+    note_start(0);
+    note_libraries(size, count);
+    environ_note(process.environ_id, process.environment);
+    if (process.step[0])
+        note_text(PROBE_STEP, process.step);
+    descriptors_note(0, 63);
+}
