@@ -1,0 +1,207 @@
+"""Read what make and probe-sh left in a run's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from probe_core.hooks import Declared
+from probe_core.model import Declaration
+from probe_make.surroundings import FIELD, FOLDER, LINE
+
+MOST_WORDS = 6  # a file name with more blanks than that is not put together again
+SHELL_LINES = "probe-sh"
+
+
+@dataclass
+class Reading:
+    """What was found so far; of a step declared twice the later line counts."""
+
+    steps: dict[bytes, Declaration] = field(default_factory=dict)
+    makefiles: set[bytes] = field(default_factory=set)
+    versions: set[str] = field(default_factory=set)
+    gaps: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line that make wrote, as it stands."""
+
+    process: bytes
+    level: bytes
+    directory: bytes
+    target: bytes
+    member: bytes
+    prerequisites: bytes
+    order_only: bytes
+    stem: bytes
+    version: bytes
+    makefiles: bytes
+
+    @property
+    def key(self) -> bytes:
+        """The PROBE_STEP that the recipe's processes carry."""
+        member = b"(" + self.member + b")" if self.member else b""
+        return b":".join((b"make", self.process, self.level, self.directory, self.target)) + member
+
+
+def declared(run_folder: Path) -> Declared | None:
+    """Give the steps of all makes of a run; None when no make ran."""
+    folder = run_folder / "declarations"
+    reading = Reading()
+    _read_makes(folder / FOLDER, reading)
+    _read_shell_lines(folder / SHELL_LINES, reading)
+    if not reading.steps and not reading.gaps:
+        return None
+    facts: dict[str, Any] = {
+        "engine": "make",
+        "version": ", ".join(sorted(reading.versions)),
+        "workflow_files": [_described(path) for path in sorted(reading.makefiles)],
+    }
+    return Declared(tuple(reading.steps.values()), facts, tuple(reading.gaps))
+
+
+def _read_makes(folder: Path, reading: Reading) -> None:
+    lines: list[Line] = []
+    if not folder.is_dir():
+        return
+    for file in sorted(folder.iterdir()):
+        lines += _lines(file, reading.gaps)
+    names = Names(_absolute(line.directory, line.target) for line in lines)
+    for line in lines:
+        reading.steps[line.key] = _declaration(line, names)
+        reading.makefiles.update(_absolute(line.directory, name) for name in line.makefiles.split())
+        reading.versions.add(os.fsdecode(line.version))
+
+
+def _lines(file: Path, gaps: list[str]) -> Iterator[Line]:
+    try:
+        *whole, rest = file.read_bytes().split(LINE)
+    except OSError as error:
+        gaps.append(f"what make process {file.name} declared cannot be read: {error.strerror}")
+        return
+    if rest:
+        gaps.append(f"make process {file.name} ended while it declared a step")
+    unknown = 0
+    for text in whole:
+        match text.split(FIELD):
+            case [b"1", process, level, directory, target, member, inputs, order, stem, version, makefiles]:
+                yield Line(process, level, directory, target, member, inputs, order, stem, version, makefiles)
+            case _:
+                unknown += 1
+    if unknown:
+        gaps.append(f"{unknown} lines that make process {file.name} wrote cannot be understood")
+
+
+class Names:
+    """Puts names with blanks together again: make writes a list of names as words."""
+
+    def __init__(self, targets: Iterable[bytes]) -> None:
+        self._known = dict.fromkeys(targets, True)
+
+    def __contains__(self, path: bytes) -> bool:
+        found = self._known.get(path)
+        if found is None:
+            found = self._known[path] = os.path.lexists(path)
+        return found
+
+    def split(self, directory: bytes, text: bytes) -> tuple[bytes, ...]:
+        """Give the absolute paths of the names in ``text``, which make's working directory counts for."""
+        words = text.split()
+        paths: list[bytes] = []
+        at = 0
+        while at < len(words):
+            step = 1
+            path = _absolute(directory, words[at])
+            if path not in self:
+                for count in range(2, min(MOST_WORDS, len(words) - at) + 1):
+                    joined = _absolute(directory, b" ".join(words[at : at + count]))
+                    if joined in self:
+                        path, step = joined, count
+                        break
+            paths.append(path)
+            at += step
+        return tuple(paths)
+
+
+def _declaration(line: Line, names: Names) -> Declaration:
+    target = os.fsdecode(line.target)
+    facts: dict[str, Any] = {
+        "target": target,
+        "level": os.fsdecode(line.level),
+        "make": os.fsdecode(line.process),
+        "makefiles": [os.fsdecode(_absolute(line.directory, name)) for name in line.makefiles.split()],
+    }
+    if line.member:
+        facts["member"] = os.fsdecode(line.member)
+    if line.stem:
+        facts["stem"] = os.fsdecode(line.stem)
+    return Declaration(
+        key=line.key,
+        engine="make",
+        rule=target,
+        name=target + (f"({os.fsdecode(line.member)})" if line.member else ""),
+        inputs=names.split(line.directory, line.prerequisites),
+        outputs=(_absolute(line.directory, line.target),),
+        order_only=names.split(line.directory, line.order_only),
+        directory=line.directory,
+        facts=facts,
+    )
+
+
+def _absolute(directory: bytes, name: bytes) -> bytes:
+    return os.path.normpath(name if name.startswith(b"/") else directory + b"/" + name)
+
+
+def _described(path: bytes) -> dict[str, Any]:
+    name = os.fsdecode(path)
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - the path is bytes
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return {"path": name, "digest": None}
+    return {"path": name, "digest": f"sha256:{digest}"}
+
+
+def _read_shell_lines(file: Path, reading: Reading) -> None:
+    """Read the lines of probe-sh: recipe lines of which make did not tell the target."""
+    try:
+        lines = file.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    for text in lines:
+        try:
+            line = json.loads(text)
+            step = _shell_declaration(line)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            reading.gaps.append("a line that probe-sh wrote cannot be understood")
+            continue
+        reading.steps[step.key] = step
+
+
+def _shell_declaration(line: dict[str, Any]) -> Declaration:
+    # The text itself is not kept: the shell's own arguments have it, with secrets taken out.
+    head = _head(line["command"])
+    return Declaration(
+        key=os.fsencode(line["key"]),
+        engine="make",
+        rule=head,
+        name=head,
+        started=int(line["started"]),
+        directory=os.fsencode(line["directory"]),
+        facts={"make": str(line["make"]), "note": "target not told by make SHELL=; `probe make` tells it"},
+    )
+
+
+def _head(command: str) -> str:
+    """The first word of a recipe line that names a program: without assignments and open brackets."""
+    for word in command.replace("(", " ").replace("{", " ").replace(";", " ").split():
+        name, equals, _ = word.partition("=")
+        if not (equals and name.isidentifier()):
+            return word.rsplit("/", 1)[-1] or word
+    return "recipe"

@@ -1,0 +1,75 @@
+"""GNU make as an engine of PROBE."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from probe_core.hooks import Declared, Engine, Finding, Preparation, hook
+from probe_core.model import Step
+from probe_make import declarations
+from probe_make.surroundings import surroundings
+
+OWN_SHELL = "SHELL= on the command line replaces the Makefile's own SHELL; `probe make` needs no SHELL="
+
+
+class Make:
+    """The adapter: `probe make …`, and every GNU make started anywhere below a recording."""
+
+    name = "make"
+    commands = ("make", "gmake")
+
+    def surroundings(self, run_folder: Path, environment: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+        """Let every GNU make below tell its steps, without a change to its command line."""
+        return surroundings(run_folder, environment)
+
+    def prepare(
+        self, command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]
+    ) -> Preparation:
+        """Run make as it was typed: what it needs is in its surroundings."""
+        own_shell = any(word.startswith(b"SHELL=") for word in command)
+        return Preparation(
+            tuple(command), surroundings(run_folder, environment), (OWN_SHELL,) if own_shell else ()
+        )
+
+    def declared(self, run_folder: Path) -> Declared | None:
+        """Give the targets whose recipes ran, with their prerequisites."""
+        return declarations.declared(run_folder)
+
+    def remedy(self, finding: Finding, step: Step | None = None) -> str | None:
+        """Give the line to add to the Makefile."""
+        if finding.path is None or step is None or step.declaration is None:
+            return None
+        facts = step.declaration.facts
+        target = facts.get("target")
+        if target is None:
+            return "record with `probe make`: make SHELL= does not tell the target"
+        makefile = _written(facts["makefiles"][0], step) if facts.get("makefiles") else "the Makefile"
+        name = _written(os.fsdecode(finding.path), step)
+        match finding.lint:
+            case "undeclared-input":
+                return f"add to {makefile}: {_quoted(target)}: {_quoted(name)}"
+            case "undeclared-output":
+                return f"make it a target too, in {makefile}: {_quoted(target)} {_quoted(name)} &: …"
+            case _:
+                return None
+
+
+def _written(path: str, step: Step) -> str:
+    """``path`` as a Makefile in the step's directory would write it."""
+    directory = step.declaration.directory if step.declaration else None
+    if directory is None:
+        return path
+    base = os.fsdecode(directory)
+    return os.path.relpath(path, base) if os.path.commonpath((path, base)) == base else path
+
+
+def _quoted(name: str) -> str:
+    return name.replace("$", "$$").replace(" ", "\\ ").replace("#", "\\#")
+
+
+@hook
+def probe_engine() -> Engine:
+    """Give make."""
+    return Make()
