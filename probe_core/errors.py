@@ -83,6 +83,16 @@ class SpoolError(ProbeError):
 
 
 @dataclass(eq=False)
+class RecorderError(ProbeError):
+    """Recording cannot start."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"nothing can be recorded: {self.reason}"
+
+
+@dataclass(eq=False)
 class PluginError(ProbeError):
     """A plugin failed; which one is part of the message."""
 

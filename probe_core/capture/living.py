@@ -1,0 +1,69 @@
+"""Which processes live, and which runs they write to: read from /proc, for the processes one may see."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from functools import cache
+from pathlib import Path
+
+FRESH = 0.5  # seconds that a census counts for
+MAPPED = re.compile(rb"/([0-9a-f-]{36})/segment-[^/\n]*$", re.MULTILINE)
+
+
+@cache
+def boot_id() -> str:
+    """Give the kernel's boot id, as run.json has it; empty when it cannot be read."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def started_at(pid: int) -> int | None:
+    """Give a process' start in clock ticks since boot (field 22 of its stat); None when it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 -- pathlib costs more than the file
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    # A zombie has ended: it only waits to be reaped.
+    return None if len(fields) < 20 or fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def is_alive(pid: int, started: int) -> bool:
+    """Whether that very process lives; a pid alone may be somebody else's by now."""
+    return pid > 0 and started_at(pid) == started
+
+
+class Census:
+    """Which runs have a segment mapped by some living process. One look at /proc serves many runs."""
+
+    def __init__(self) -> None:
+        self._taken = -FRESH
+        self._runs: frozenset[str] = frozenset()
+
+    def runs_in_use(self) -> frozenset[str]:
+        """Give the ids of runs that somebody may still write to; at most half a second old."""
+        now = time.monotonic()
+        if now - self._taken >= FRESH:
+            self._runs = _look()
+            self._taken = now
+        return self._runs
+
+
+def _look() -> frozenset[str]:
+    # By the run's id in the mapping's name: a container may have the folder mounted elsewhere.
+    found: set[bytes] = set()
+    for pid in os.listdir("/proc"):  # noqa: PTH208
+        if not pid.isdigit():
+            continue
+        try:
+            with open(f"/proc/{pid}/maps", "rb") as file:  # noqa: PTH123
+                maps = file.read()
+        except OSError:  # ended, or not ours to see
+            continue
+        if b"/segment-" in maps:
+            found.update(MAPPED.findall(maps))
+    return frozenset(run.decode() for run in found)
