@@ -88,11 +88,11 @@ static const char *as_noted(const char *entry, char buffer[PROBE_PATH_MAX])
 uint64_t environ_hash(char *const *environment)
 {
     char buffer[PROBE_PATH_MAX];
-    uint64_t hash = 7;
+    uint64_t hash = 7; /* a sum: shells reorder their variables */
     for (; *environment; environment++) {
         const char *entry = is_left_out(*environment) ? NULL : as_noted(*environment, buffer);
         if (entry)
-            hash = hash_bytes(hash, entry, path_length(entry));
+            hash += hash_bytes(PROBE_ENVIRON, entry, path_length(entry));
     }
     return hash ? hash : 1;
 }

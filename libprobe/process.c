@@ -121,6 +121,10 @@ struct probe_exec *exec_begin(int at, const char *path, char *const *arguments, 
     path = path_at(at, path, buffer);
     if (path[0] != '/' && strayed() && own->exec)
         path = from_here(path, buffer);
+    if (image->error == ENOENT || image->error == ENOTDIR) { /* a search in PATH: a look-up, no exec */
+        note_access(PROBE_LOOKUP, 0, AT_FDCWD, path, image->error);
+        return NULL;
+    }
     struct probe_exec *note = write_exec(path, arguments, detail, image);
     if (image->reason)
         note_gap(image->reason, path);

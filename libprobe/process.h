@@ -12,7 +12,8 @@
 #include "note.h"
 
 /* Writes the EXEC note (and a GAP when the preload cannot enter) and says what the target is.
- * `detail`: PROBE_SPAWNED or 0. `search`: like execvp, in PATH. The note, or NULL. */
+ * `detail`: PROBE_SPAWNED or 0. `search`: like execvp, in PATH. The note; NULL when there is no such
+ * file (a failed LOOKUP instead) or no room. */
 struct probe_exec *exec_begin(int at, const char *path, char *const *arguments, uint16_t detail, int search,
                               struct image *image);
 void exec_failed(const struct probe_exec *begun, int error);

@@ -47,8 +47,9 @@ static void note_shared_removed(const char *name, int failed)
         __typeof__(&hook_##NAME) next = NEXT(NAME);                   \
         if (unlikely(!next))                                          \
             return MISSING;                                           \
+        int on = recording();                                         \
         TYPE result = next ARGUMENTS;                                 \
-        if (likely(recording())) {                                    \
+        if (likely(on)) {                                             \
             int failed = failure(FAILED);                             \
             (void)failed;                                             \
             NOTE;                                                     \
@@ -75,8 +76,9 @@ static void note_shared_removed(const char *name, int failed)
         __typeof__(&hook_##NAME) next = NEXT(NAME);                          \
         if (unlikely(!next))                                                 \
             return no_such_call();                                           \
+        int on = recording();                                                \
         int result = next ARGUMENTS;                                         \
-        if (likely(recording()))                                             \
+        if (likely(on))                                                      \
             note_open(AT, path, flags, result, failure(result < 0));         \
         return result;                                                       \
     }
