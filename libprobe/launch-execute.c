@@ -6,15 +6,40 @@
 #include "launch.h"
 
 #include <errno.h>
+#include <fcntl.h>
+
+#include "image.h"
+
+/*
+ * A program linked with a sanitizer refuses to start behind a library that is not its own. Only
+ * then, as a further variable would be seen, ASAN_OPTIONS tells it not to mind.
+ */
+static char **for_sanitizer(const char *path, char **environment)
+{
+    struct image image;
+    size_t count = 0;
+    image_look(AT_FDCWD, path, &image);
+    if (!image.asan)
+        return environment;
+    while (environment[count])
+        count++;
+    char **result = grab((count + 2) * sizeof *result), *said = NULL;
+    for (size_t i = 0, used = 0; i < count; i++)
+        if (text_begins(environment[i], "ASAN_OPTIONS="))
+            said = environment[i];
+        else
+            result[used++] = environment[i];
+    result[said ? count - 1 : count] = joined(said ? said : "ASAN_OPTIONS=", said ? ":" : "", "verify_asan_link_order=0", NULL);
+    return result;
+}
 
 /* A list of arguments that only just fitted must still fit: then it runs without ours, unrecorded. */
 static long try(const char *path, char **arguments, char **environment, char **unrecorded)
 {
-    long failed = KERNEL(execve, path, arguments, environment, 0);
-    if (failed == -E2BIG && environment != unrecorded) {
-        failed = KERNEL(execve, path, arguments, unrecorded, 0);
-    }
-    return failed;
+    if (environment == unrecorded)
+        return KERNEL(execve, path, arguments, unrecorded, 0);
+    long failed = KERNEL(execve, path, arguments, for_sanitizer(path, environment), 0);
+    return failed == -E2BIG ? KERNEL(execve, path, arguments, unrecorded, 0) : failed;
 }
 
 static long try_as_script(const char *path, char **arguments, char **environment, char **unrecorded)

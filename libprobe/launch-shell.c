@@ -102,12 +102,17 @@ static int join(struct recording *recording, const struct request *request)
     return failed == 0;
 }
 
-static char *step_key(int parent, int pid)
+static char *number_text(int number)
 {
-    char numbers[2][24];
-    text_append_number(numbers[0], numbers[0] + 24, (uint64_t)parent);
-    text_append_number(numbers[1], numbers[1] + 24, (uint64_t)pid);
-    return joined("make-sh:", numbers[0], ":", numbers[1], NULL);
+    char *text = grab(24);
+    text_append_number(text, text + 24, (uint64_t)number);
+    return text;
+}
+
+/* The make above may tell the target itself (`probe make SHELL=probe-sh`); another make's step is not ours. */
+static int make_told(const char *step)
+{
+    return step && text_begins(step, joined("make:", number_text(kernel_parent()), ":", NULL));
 }
 
 static void declare(const struct recording *recording, const char *key, const char *text)
@@ -157,8 +162,8 @@ void shell_main(char **arguments, char **environment)
     const char *text = command_text(arguments + 1), *step = variable(environment, "PROBE_STEP");
     if (!join(&recording, &request) && !open_for_parent(&recording, &request))
         execute(arguments, environment, environment);
-    if (text && (!step || !text_begins(step, "make:"))) {
-        step = step_key(kernel_parent(), kernel_pid());
+    if (text && !make_told(step)) {
+        step = joined("make-sh:", number_text(kernel_parent()), ":", number_text(kernel_pid()), NULL);
         declare(&recording, step, text);
     }
     execute(arguments, recorded_environment(&request, &recording, step), environment);

@@ -119,15 +119,6 @@ static int is_ours(const char *entry)
     return text_begins(entry, "LD_PRELOAD=") || text_begins(entry, "PROBE_RUN=") || text_begins(entry, "PROBE_STEP=");
 }
 
-/*
- * ASAN_OPTIONS is left as it is unless the user has set it, since a variable more would be seen;
- * then a program linked with a sanitizer is told not to mind a library in front of its run-time.
- */
-static char *with_sanitizer_option(char *entry)
-{
-    return text_begins(entry, "ASAN_OPTIONS=") ? joined(entry, ":verify_asan_link_order=0", NULL) : entry;
-}
-
 char **recorded_environment(const struct request *request, const struct recording *recording, const char *step)
 {
     size_t count = 0, used = 0;
@@ -136,7 +127,7 @@ char **recorded_environment(const struct request *request, const struct recordin
     char **result = grab((count + 4) * sizeof *result);
     for (size_t i = 0; i < count; i++)
         if (!is_ours(request->environment[i]))
-            result[used++] = with_sanitizer_option(request->environment[i]);
+            result[used++] = request->environment[i];
     const char *before = variable(request->environment, "LD_PRELOAD");
     result[used++] = joined("LD_PRELOAD=", preload(before ? before : "", recording->library), NULL);
     result[used++] = joined("PROBE_RUN=", recording->folder, NULL);
