@@ -18,7 +18,7 @@ class Make:
     """The adapter: `probe make …`, and every GNU make started anywhere below a recording."""
 
     name = "make"
-    commands = ("make", "gmake")
+    commands: tuple[str, ...] = ("make", "gmake")
 
     def surroundings(self, run_folder: Path, environment: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
         """Let every GNU make below tell its steps, without a change to its command line."""

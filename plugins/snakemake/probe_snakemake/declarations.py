@@ -1,0 +1,116 @@
+"""Read what the executor left in a run's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from probe_core.hooks import Declared
+from probe_core.model import Declaration
+from probe_snakemake.recording import FOLDER
+
+# What stands in fields of the declaration; all else a line tells is a fact.
+_FIELDS = frozenset(
+    (
+        "note",
+        "key",
+        "outer",
+        "rule",
+        "name",
+        "attempt",
+        "inputs",
+        "outputs",
+        "logs",
+        "started",
+        "ended",
+        "status",
+    )
+) | {"directory"}
+
+
+@dataclass
+class _Reading:
+    starts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ends: dict[str, dict[str, Any]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    gaps: list[str] = field(default_factory=list)
+
+
+def declared(run_folder: Path) -> Declared | None:
+    """Give the jobs of all Snakemakes of a run; None when none declared anything."""
+    folder = run_folder / "declarations" / FOLDER
+    if not folder.is_dir():
+        return None
+    reading = _Reading()
+    for file in sorted(folder.glob("*.jsonl")):
+        _read(file, reading)
+    steps: list[Declaration] = []
+    for key, start in reading.starts.items():
+        try:
+            steps.append(_declaration(start, reading.ends.get(key, {})))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            reading.gaps.append(f"the declaration of step {key} cannot be understood")
+    return Declared(tuple(steps), reading.facts, tuple(reading.gaps))
+
+
+def _read(file: Path, reading: _Reading) -> None:
+    try:
+        *whole, rest = file.read_bytes().split(b"\n")
+    except OSError as error:
+        reading.gaps.append(f"what Snakemake process {file.stem} declared cannot be read: {error.strerror}")
+        return
+    if rest:
+        reading.gaps.append(f"Snakemake process {file.stem} ended while it declared a step")
+    for text in whole:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        match line:
+            case {"note": "run", "facts": dict(facts)}:
+                _merge(reading.facts, facts)
+            case {"note": "start", "key": str(key)}:
+                reading.starts[key] = line
+            case {"note": "end", "key": str(key)}:
+                reading.ends[key] = line
+            case _:
+                reading.gaps.append(f"a line that Snakemake process {file.stem} wrote cannot be understood")
+
+
+def _merge(facts: dict[str, Any], more: dict[str, Any]) -> None:
+    """Put together what several Snakemakes of one run tell: lists grow, else the first one counts."""
+    for name, value in more.items():
+        known = facts.setdefault(name, value)
+        if isinstance(known, list) and isinstance(value, list):
+            facts[name] = known + [part for part in value if part not in known]
+
+
+def _declaration(start: dict[str, Any], end: dict[str, Any]) -> Declaration:
+    facts = {name: value for name, value in start.items() if name not in _FIELDS and value is not None}
+    if digests := end.get("digests"):
+        facts["digests"] = digests
+    outer = start.get("outer")
+    return Declaration(
+        key=os.fsencode(start["key"]),
+        engine="snakemake",
+        rule=start["rule"],
+        name=start["name"],
+        attempt=start.get("attempt", 1),
+        inputs=_paths(start.get("inputs", ())),
+        outputs=_paths(start.get("outputs", ())),
+        logs=_paths(start.get("logs", ())),
+        started=start.get("started"),
+        ended=end.get("ended"),
+        status=end.get("status"),
+        directory=os.fsencode(start["directory"]),
+        outer=os.fsencode(outer) if outer else None,
+        facts=facts,
+    )
+
+
+def _paths(names: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(os.fsencode(name) for name in names)

@@ -1,0 +1,204 @@
+"""What a Snakemake job and its workflow say of themselves, as JSON.
+
+Everything is asked for with care: an attribute that another Snakemake names otherwise costs that one
+fact and not the job.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+TEXT_MOST = 4000  # characters of one parameter's text that are kept
+DIGEST_MOST = 1 << 30  # bytes; a larger temporary file is told by its identity only
+
+Facts = dict[str, Any]
+
+
+def run_facts(workflow: Any, directory: str) -> Facts:
+    """Tell what Snakemake had read before the first job: workflow files and configuration, digested."""
+    files = []
+    for source in told(lambda: list(workflow.included), []):
+        files.append(described(_source_path(source, directory)))
+    for path in told(lambda: list(workflow.configfiles), []):
+        files.append(described(absolute(str(path), directory)))
+    return {
+        "engine": "snakemake",
+        "version": told(_version, ""),
+        "directory": directory,
+        "workflow_files": list({file["path"]: file for file in files}.values()),
+        "own_paths": [absolute(".snakemake", directory)],
+    }
+
+
+def job_facts(job: Any, directory: str) -> Facts:
+    """Tell what ``job`` declares: files as absolute paths, the rest as Snakemake has it."""
+    rule = job.rule
+    wildcards = told(lambda: dict(job.wildcards_dict), {})
+    values = ", ".join(f"{name}={value}" for name, value in wildcards.items())
+    kind = _kind(job)
+    facts: Facts = {
+        "rule": str(rule.name),
+        "name": f"{rule.name} ({values})" if values else str(rule.name),
+        "attempt": told(lambda: int(job.attempt), 1),
+        "inputs": files(told(lambda: job.input, ()), directory),
+        "outputs": files(told(lambda: job.output, ()), directory),
+        "logs": files(told(lambda: job.log, ()), directory),
+        "wildcards": plain(wildcards),
+        "params": told(lambda: named(job.params), {}),
+        "resources": told(lambda: named(job.resources), {}),
+        "threads": told(lambda: int(job.threads), None),
+        "priority": told(lambda: plain(job.priority), None),
+        "jobid": told(lambda: int(job.jobid), None),
+        "kind": kind,
+        "snakefile": told(lambda: absolute(str(rule.snakefile), directory), None),
+        "line": told(lambda: int(rule.lineno), None),
+    }
+    facts |= _program(job, kind, directory)
+    facts |= _surroundings(job)
+    if benchmark := told(lambda: job.benchmark, None):
+        facts["benchmark"] = absolute(str(benchmark), directory)
+        facts["logs"].append(facts["benchmark"])
+    return facts
+
+
+def _kind(job: Any) -> str:
+    for kind in ("shell", "script", "notebook", "wrapper", "template_engine", "cwl", "run"):
+        if told(lambda kind=kind: bool(getattr(job, f"is_{kind}")), False):  # type: ignore[misc]
+            return kind
+    return "none"
+
+
+def _program(job: Any, kind: str, directory: str) -> Facts:
+    """Tell what the rule runs: the shell's text, or the script with its digest."""
+    rule = job.rule
+    match kind:
+        case "shell":
+            return {"shell": told(lambda: str(job.shellcmd), None)}
+        case "script" | "notebook" | "cwl":
+            source = told(lambda: job._path_to_source_file(getattr(rule, kind)), None)
+            path = told(lambda: _source_path(source, directory), str(getattr(rule, kind)))
+            return {"script": described(path)}
+        case "wrapper":
+            return {"wrapper": str(rule.wrapper)}
+        case "run":
+            text = str(told(lambda: rule.run_func_src, None) or "")
+            return {"code": f"sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"}
+        case _:
+            return {"runs_command": False}
+
+
+def _surroundings(job: Any) -> Facts:
+    facts: Facts = {}
+    environment = told(lambda: job.conda_env, None)
+    if environment is not None:
+        facts["conda"] = told(lambda: str(job.conda_env_spec), "") or str(environment)
+    if container := told(lambda: job.container_img_url, None):
+        facts["container"] = str(container)
+    if told(lambda: bool(job.is_shadow), False):
+        facts["shadow"] = True
+    return facts
+
+
+def temporary_digests(job: Any, directory: str) -> Facts:
+    """Digest the outputs that Snakemake may remove before the run ends."""
+    found: Facts = {}
+    for name in told(lambda: sorted(map(str, job.temp_output)), []):
+        path = absolute(name, directory)
+        try:
+            found[path] = _identity(path)
+        except OSError:
+            continue
+    return found
+
+
+def _identity(path: str) -> Facts:
+    """What one open of a regular file says: digest, and the identity it stands for. OSError else."""
+    with Path(path).open("rb") as file:
+        before = os.fstat(file.fileno())
+        digest = None
+        if before.st_size <= DIGEST_MOST:
+            digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    return {
+        "digest": digest,
+        "size": before.st_size,
+        "modified": before.st_mtime_ns,
+        "changed": before.st_ctime_ns,
+        "inode": before.st_ino,
+    }
+
+
+def files(names: Any, directory: str) -> list[str]:
+    """Give the absolute paths of a job's files; what lies in no file system is left out."""
+    return [absolute(str(name), directory) for name in names if "://" not in str(name)]
+
+
+def absolute(name: str, directory: str) -> str:
+    """Give ``name``, which Snakemake's working directory counts for, as an absolute path."""
+    return os.path.normpath(f"{directory}/{name}" if not name.startswith("/") else name)
+
+
+def described(path: str) -> Facts:
+    """Give a file's path and its digest, None when it cannot be read."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return {"path": path, "digest": None}
+    return {"path": path, "digest": _digest(path, status.st_mtime_ns, status.st_size)}
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: str, _modified: int, _size: int) -> str | None:
+    try:
+        with Path(path).open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError:
+        return None
+
+
+def _source_path(source: Any, directory: str) -> str:
+    path = str(source.get_path_or_uri(secret_free=True))
+    return path if "://" in path or path.startswith("git+") else absolute(path, directory)
+
+
+def named(values: Any) -> Facts:
+    """Give Snakemake's named list as a dictionary; what has no name goes by its position."""
+    found = {str(name): plain(value) for name, value in values.items()}
+    kept = list(found.values())
+    for position, value in enumerate(values):
+        if (shown := plain(value)) not in kept:
+            found[str(position)] = shown
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Give ``value`` as JSON has it; what JSON has no word for as its text."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return str(value)[:TEXT_MOST]
+        case Mapping():
+            return {str(name): plain(part) for name, part in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(part) for part in value]
+        case _:
+            return str(value)[:TEXT_MOST]
+
+
+def told(ask: Callable[[], Any], otherwise: Any) -> Any:
+    """Give the answer of ``ask``, or ``otherwise`` when this Snakemake has none."""
+    try:
+        return ask()
+    except Exception:
+        return otherwise
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("snakemake")
