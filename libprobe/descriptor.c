@@ -53,8 +53,8 @@ void descriptor_note(uint8_t kind, int descriptor, const struct stat *status, in
     identity_fill(note, descriptor, status, flags);
     if (kind == PROBE_DESCRIPTOR && S_ISREG(status->st_mode))
         note->position = KERNEL(lseek, descriptor, 0, 1 /* SEEK_CUR */, 0);
-    if (KERNEL(fcntl, descriptor, F_GETFD, 0, 0) == FD_CLOEXEC)
-        note->frame.detail = PROBE_CLOSE_ON_EXEC;
+    if (process.state == STATE_ON && KERNEL(fcntl, descriptor, F_GETFD, 0, 0) == FD_CLOEXEC)
+        note->frame.detail = PROBE_CLOSE_ON_EXEC; /* what is open at start came through an exec */
     put_text((char *)(note + 1), path, length);
     log_commit(note);
     if (id)

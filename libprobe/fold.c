@@ -32,7 +32,7 @@ static uint64_t hash_path(uint64_t directory, const char *path, size_t length)
 static struct fold *set_of(uint64_t path_hash) { return &own->folds[path_hash % SETS * WAYS]; }
 
 /* Counts a repetition; 0 when the frame is not here, or too old for its clock. */
-static int repeat(struct fold *set, uint64_t hash, int64_t now)
+static int repeat(struct fold *set, uint64_t hash)
 {
     for (int way = 0; way < WAYS; way++) {
         uint64_t packed = __atomic_load_n(&set[way].packed, __ATOMIC_RELAXED);
@@ -42,7 +42,7 @@ static int repeat(struct fold *set, uint64_t hash, int64_t now)
         struct probe_access *access = (struct probe_access *)(uintptr_t)frame_at;
         const struct probe_block *block =
             (const struct probe_block *)(uintptr_t)(frame_at - (packed >> ADDRESS_BITS << 3));
-        int64_t ticks = (now - block->base) >> PROBE_TICK_SHIFT;
+        int64_t ticks = (log_now() - block->base) >> PROBE_TICK_SHIFT;
         if (ticks >> 32)
             return 0;
         __atomic_fetch_add(&access->count, 1, __ATOMIC_RELAXED);
@@ -76,7 +76,7 @@ void fold_access(uint8_t kind, uint16_t detail, uint8_t error, uint64_t director
     uint64_t path_hash = hash_path(directory, path, length);
     uint64_t hash = hash_word(path_hash, (uint64_t)kind << 32 | (uint64_t)detail << 8 | error);
     struct fold *set = set_of(path_hash);
-    if (repeat(set, hash, log_now()))
+    if (repeat(set, hash))
         return;
     struct probe_block *block;
     size_t at = sizeof(struct probe_access) + (detail & PROBE_AT ? 12 : 0);

@@ -10,9 +10,11 @@
 #define MAPPINGS 64
 #define BLOCK_FIRST PROBE_BLOCK_UNIT
 #define BLOCK_MOST (64u << 10)
+#define POPULATED (16u << 10) /* from this size on a block's pages are had in one go */
+#define POPULATE_WRITE 23     /* MADV_POPULATE_WRITE, Linux 5.14 */
 
 struct process process;
-struct own *own;
+struct this_exec own_pages;
 
 /* exec is stored last: a signal handler that sees the old one claims a block of its own. */
 static __thread struct {
@@ -50,6 +52,8 @@ static struct mapping *map_segment(uint32_t number, int *error)
     kernel_close(file);
     if (!at)
         return NULL;
+    /* Without it the first store of a run reads the whole segment ahead: 0.8 ms, 10 ms when memory is short. */
+    KERNEL(madvise, at, status.st_size, 1 /* MADV_RANDOM */, 0);
     int index = __atomic_fetch_add(&mapping_count, 1, __ATOMIC_RELAXED);
     if (!usable(at, (uint64_t)status.st_size) || index >= MAPPINGS) {
         kernel_unmap(at, (size_t)status.st_size);
@@ -118,7 +122,10 @@ static struct probe_block *claim_units(uint32_t bytes, uint64_t *id)
         uint64_t at = __atomic_fetch_add(&segment->at->next, bytes, __ATOMIC_RELAXED);
         if (at <= segment->size && bytes <= segment->size - at) {
             *id = (uint64_t)segment->at->number << 32 | at / PROBE_BLOCK_UNIT;
-            return (struct probe_block *)(void *)((char *)segment->at + at);
+            char *block = (char *)segment->at + at;
+            if (bytes >= POPULATED)
+                KERNEL(madvise, (uintptr_t)block & -(uintptr_t)PROBE_PAGE, bytes, POPULATE_WRITE, 0);
+            return (struct probe_block *)(void *)block;
         }
         segment = next_segment(segment);
     }

@@ -16,6 +16,7 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+#define PROBE_PAGE 4096
 #define PROBE_FOLD_SLOTS 512
 #define PROBE_DIRECTORY_SLOTS 64
 
@@ -26,8 +27,8 @@ struct fold {
     uint64_t check;
 };
 
-/* Wiped in fork children by the kernel, shared with vfork children. */
-struct own {
+/* Wiped in fork children by the kernel, shared with vfork children. Whole pages. */
+struct this_exec {
     uint64_t exec;      /* block.exec of our frames; 0 = a fork child that noted nothing yet */
     uint32_t pid;       /* of the process that has this exec */
     uint32_t described; /* the descriptors 0..2 of a fork child have been noted */
@@ -35,7 +36,7 @@ struct own {
     uint32_t ended;     /* EXIT has been written */
     uint64_t directories[PROBE_DIRECTORY_SLOTS]; /* keys already named; lowest bit: not to be noted */
     struct fold folds[PROBE_FOLD_SLOTS];
-};
+} __attribute__((aligned(PROBE_PAGE)));
 
 struct mapping {
     struct probe_segment *at;
@@ -59,13 +60,14 @@ struct process {
     int loaded;                   /* dlopen was asked for */
     int code;                     /* what exit() was given, -1 = not known */
     uint64_t writing[16];         /* descriptors 0..1023 that are regular files open for writing */
-    char preload[PROBE_PATH_MAX]; /* our own file as LD_PRELOAD names it */
-    char folder[PROBE_PATH_MAX];  /* PROBE_RUN */
-    char step[PROBE_STEP_MAX + 1]; /* PROBE_STEP, empty when it was not set */
+    const char *preload;          /* our own file as LD_PRELOAD names it */
+    const char *folder;           /* PROBE_RUN */
+    const char *step;             /* PROBE_STEP, empty when it was not set */
 };
 
 extern struct process process __attribute__((visibility("hidden")));
-extern struct own *own __attribute__((visibility("hidden")));
+extern struct this_exec own_pages __attribute__((visibility("hidden")));
+#define own (&own_pages)
 
 int start(void);
 

@@ -1,7 +1,6 @@
 #include "start.h"
 
 #include <elf.h>
-#include <sys/mman.h>
 
 #include "descriptor.h"
 #include "environ.h"
@@ -59,32 +58,39 @@ static void read_auxiliary(char **environment)
             birth.vdso = entry->a_un.a_val;
 }
 
+/* A copy that the program cannot overwrite; one after the other, so that as few pages as possible are touched. */
+static const char *keep(const char *text, size_t most)
+{
+    static char texts[2 * PROBE_PATH_MAX + PROBE_STEP_MAX + 3], *free_at = texts;
+    size_t length = path_length(text);
+    char *at = free_at;
+    free_at = put_text(at, text, length < most ? length : most);
+    return at;
+}
+
 /* 0 when this program is not to be recorded. */
 static int read_environment(char **environment)
 {
-    const char *end = process.folder + sizeof process.folder;
+    process.folder = process.step = process.preload = "";
     for (char **at = environment; *at; at++)
-        if ((*at)[0] == 'P' && text_begins(*at, "PROBE_RUN="))
-            text_append(process.folder, end, *at + 10);
-        else if ((*at)[0] == 'P' && text_begins(*at, "PROBE_STEP="))
-            text_append(process.step, process.step + sizeof process.step, *at + 11);
-    return process.folder[0] == '/' && path_length(process.folder) < sizeof process.folder - 128;
+        if ((*at)[0] == 'P' && !*process.folder && text_begins(*at, "PROBE_RUN="))
+            process.folder = keep(*at + 10, PROBE_PATH_MAX);
+        else if ((*at)[0] == 'P' && !*process.step && text_begins(*at, "PROBE_STEP="))
+            process.step = keep(*at + 11, PROBE_STEP_MAX);
+    return process.folder[0] == '/' && path_length(process.folder) < PROBE_PATH_MAX - 128;
 }
 
 static void name_ourselves(void)
 {
     struct link_map *map = lookup_ours();
     if (map && map->l_name)
-        text_append(process.preload, process.preload + sizeof process.preload, map->l_name);
+        process.preload = keep(map->l_name, PROBE_PATH_MAX);
 }
 
-static struct own *make_own(void)
+static void wipe_on_fork(void)
 {
-    struct own *made =
-        kernel_map(sizeof(struct own), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-    if (made && KERNEL(madvise, made, sizeof(struct own), WIPE_ON_FORK, 0) != 0)
+    if (KERNEL(madvise, own, sizeof *own, WIPE_ON_FORK, 0) != 0)
         process.ask_pid = 1;
-    return made;
 }
 
 static int begin(char **environment)
@@ -100,8 +106,9 @@ static int begin(char **environment)
         read_auxiliary(environment);
     if (birth.vdso)
         process.clock = (int (*)(int, struct timespec *))lookup_in_vdso(birth.vdso, VDSO_CLOCK);
-    if (!process.preload[0] || !(own = make_own()) || log_open() != 0)
+    if (!process.preload[0] || log_open() != 0)
         return off();
+    wipe_on_fork();
     process.environ_id = environ_hash(environment);
     log_announce();
     __atomic_store_n(&process.state, STATE_ON, __ATOMIC_RELEASE);
