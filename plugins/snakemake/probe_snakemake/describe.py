@@ -56,7 +56,7 @@ def job_facts(job: Any, directory: str) -> Facts:
         "jobid": told(lambda: int(job.jobid), None),
         "kind": kind,
         "snakefile": told(lambda: absolute(str(rule.snakefile), directory), None),
-        "line": told(lambda: int(rule.lineno), None),
+        "line": told(lambda: _line(rule), None),
     }
     facts |= _program(job, kind, directory)
     facts |= _surroundings(job)
@@ -64,6 +64,12 @@ def job_facts(job: Any, directory: str) -> Facts:
         facts["benchmark"] = absolute(str(benchmark), directory)
         facts["logs"].append(facts["benchmark"])
     return facts
+
+
+def _line(rule: Any) -> int:
+    """Give the rule's line in the Snakefile; Snakemake's own number counts in what it made of that."""
+    lines = rule.workflow.linemaps[rule.snakefile]
+    return int(lines[rule.lineno])
 
 
 def _kind(job: Any) -> str:
