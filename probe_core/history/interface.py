@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from probe_core.model import Exec, FileVersion, Run, RunGraph, RunState, Step
+from probe_core.model import Channel, Exec, FileVersion, Run, RunGraph, RunState, Step
 
 # volume, inode, size, modified, changed: what a digest is cached by. Times in ns.
 Identity = tuple[str, int, int, int, int]
@@ -51,7 +51,6 @@ class Rows:
     exec: array[int]
     version: array[int]
     act: array[int]
-    first: array[int]
 
 
 class History(ABC):
@@ -90,12 +89,15 @@ class History(ABC):
         """Give the versions recorded at a path, the newest first; those that were missing are left out."""
 
     @abstractmethod
-    def versions_with_digest(self, digest: str) -> list[Kept]:
-        """Give the versions with this content at whatever path, the newest first."""
+    def versions_with_digest(self, content: str) -> list[Kept]:
+        """Give the versions with this content (a digest) at whatever path, newest first."""
 
     @abstractmethod
     def versions_with_identity(self, version: FileVersion) -> list[Kept]:
-        """Give the versions of the same state of the same file (volume, inode, size, times), newest first."""
+        """Give the versions of the same state of the same file (volume, inode, size, times), newest first.
+
+        Only those that a run made, or whose digest is not known: others are found by their digest.
+        """
 
     @abstractmethod
     def run(self, run_id: str) -> Run:
@@ -112,6 +114,14 @@ class History(ABC):
     @abstractmethod
     def execs_of_step(self, run_id: str, step: int | None) -> list[int]:
         """Give the execs whose innermost step this is (None: those of the run itself)."""
+
+    @abstractmethod
+    def execs_forked_from(self, run_id: str, numbers: Iterable[int]) -> list[int]:
+        """Give the execs that go on, after a fork, with the program (and memory) of these."""
+
+    @abstractmethod
+    def channels(self, run_id: str) -> list[Channel]:
+        """Give a run's channels."""
 
     @abstractmethod
     def versions(self, run_id: str, numbers: Iterable[int]) -> dict[int, FileVersion]:
