@@ -98,7 +98,8 @@ class Building:
         declaration = Declaration(
             key, engine, rule, name or rule, attempt,
             tuple(inputs), tuple(outputs), tuple(order_only), tuple(logs), started,
-            None, status, self._graph.run.directory, None if parent is None else self._graph.steps[parent].key, facts or {},
+            None, status, self._graph.run.directory,
+            None if parent is None else self._graph.steps[parent].key, facts or {},
         )  # fmt: skip
         step = Step(
             number, key, engine, rule, name or rule, attempt, parent, started, None, status,
