@@ -86,11 +86,17 @@ def _run_row(key: int, graph: RunGraph) -> Row:
         *(key, run.id, packed_text(run.name), packed_text(run.engine), packed_texts(run.command)),
         *(run.directory, packed_text(run.host), packed_text(run.user), packed_text(run.boot)),
         *(run.started, run.ended, run.status, run.state.value, run.outer_run, run.outer_step),
-        *(packed_facts(run.facts), len(graph.steps), len(graph.processes), _files(graph), len(graph.gaps)),
+        *(
+            packed_facts(run.facts),
+            len(graph.steps),
+            len(graph.processes),
+            files_touched(graph),
+            len(graph.gaps),
+        ),
     )
 
 
-def _files(graph: RunGraph) -> int:
+def files_touched(graph: RunGraph) -> int:
     """Count the paths whose content was read or written."""
     touched = {
         version

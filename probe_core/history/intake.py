@@ -1,0 +1,127 @@
+"""Taking a run in: stitched, stored, and its folder with the raw frames removed from the spool.
+
+Whoever comes first does it: the launcher when the command has ended, else the next `probe` command. A lock
+in the run's folder keeps two of them apart. What fails leaves the folder as it is, to be tried again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from probe_core.capture.living import boot_id, is_alive
+from probe_core.errors import ProbeError, SpoolError
+from probe_core.model import Gap, GapReason, RunGraph, RunState
+
+if TYPE_CHECKING:
+    from probe_core.capture.spool import RunFolder, Spool
+    from probe_core.history.interface import History
+    from probe_core.hooks import Engine
+
+LOCK = "taking-in"
+KEPT = "taken-in"  # stands in a folder that was kept after its run had been taken in
+
+
+def take_in(
+    folder: RunFolder, history: History, engines: Sequence[Engine] | None = None, *, keep: bool = False
+) -> RunGraph | None:
+    """Stitch a run, store it, and remove its folder (not with ``keep``).
+
+    A run that some process may still write to is stored as open; its folder stays, to be taken in again.
+    None: another process is taking it in, or has just done so. ``engines``: those installed, unless given.
+    Raises SpoolError, SegmentError or HistoryError; the folder is then as it was.
+    """
+    with _locked(folder) as mine:
+        if not mine:
+            return None
+        graph = _stitched(folder, engines)
+        history.store(graph)
+        if graph.run.state is RunState.OPEN:
+            return graph
+        if keep:
+            _mark(folder)
+        else:
+            folder.remove()
+        return graph
+
+
+def take_in_all(spool: Spool, history: History, engines: Sequence[Engine] | None = None) -> list[ProbeError]:
+    """Take in every run of the spool that has ended. Gives what stood in the way, one error a run.
+
+    A run whose launcher is still about to take it in itself is left to it.
+    """
+    faults: list[ProbeError] = []
+    for folder in spool.runs():
+        try:
+            if not (folder.path / KEPT).exists() and not folder.is_open() and not _awaits_its_root(folder):
+                take_in(folder, history, engines)
+        except ProbeError as error:
+            faults.append(error)
+        except Exception as error:  # one broken run must not stand in the way of an answer about others
+            faults.append(
+                SpoolError(folder.path, f"its run cannot be taken in ({error!r})".replace("\n", " "))
+            )
+    return faults
+
+
+def _stitched(folder: RunFolder, engines: Sequence[Engine] | None) -> RunGraph:
+    from probe_core.stitch import stitch
+
+    graph = stitch(folder, _installed(folder) if engines is None else engines)
+    lost = graph.run.state is RunState.LOST
+    if lost and not any(gap.reason is GapReason.LAUNCHER_LOST for gap in graph.gaps):
+        detail = "the launcher was killed, so the command's end and exit status are not known"
+        remedy = "record the command again if its end matters"
+        graph.gaps.append(Gap(GapReason.LAUNCHER_LOST, b"", None, None, detail, remedy))
+    return graph
+
+
+def _installed(folder: RunFolder) -> Sequence[Engine]:
+    """Give the installed engines; none, and without looking for them, where no engine left anything."""
+    try:
+        if not any(folder.declarations.iterdir()):
+            return []
+    except OSError:
+        return []
+    from probe_core.plugins import engines
+
+    return list(engines().values())
+
+
+def _awaits_its_root(folder: RunFolder) -> bool:
+    """Tell whether the root process still lives: it takes the run in, with the options it was given."""
+    return folder.run().boot == boot_id() and is_alive(*folder.root())
+
+
+@contextmanager
+def _locked(folder: RunFolder) -> Iterator[bool]:
+    """Hold the run's lock; False: somebody else holds it, or the run is gone."""
+    try:
+        lock = os.open(folder.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileNotFoundError:
+        yield False
+        return
+    except OSError as error:
+        raise SpoolError(folder.path, f"its run cannot be locked ({error.strerror})") from error
+    try:
+        yield _lock(lock) and (folder.path / "run.json").exists()
+    finally:
+        os.close(lock)
+
+
+def _lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _mark(folder: RunFolder) -> None:
+    try:
+        (folder.path / KEPT).touch(mode=0o600)
+    except OSError as error:
+        raise SpoolError(folder.path, f"it cannot be marked as taken in ({error.strerror})") from error
