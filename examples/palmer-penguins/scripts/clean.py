@@ -2,9 +2,10 @@
 
 import csv
 import sys
+from pathlib import Path
 
 source, target = sys.argv[1:]
-with open(source, newline="") as rows, open(target, "w", newline="") as out:
+with Path(source).open(newline="") as rows, Path(target).open("w", newline="") as out:
     table = csv.writer(out, lineterminator="\n")
     table.writerow(("bird", "species", "sex", "flipper_mm", "mass_g"))
     for row in csv.DictReader(rows):

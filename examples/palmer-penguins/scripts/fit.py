@@ -4,17 +4,18 @@ import csv
 import json
 import statistics
 import sys
+from pathlib import Path
 
 species, source, target = sys.argv[1:]
 # No rule declares this file: the figure depends on it all the same.
-with open("data/exclude.txt") as lines:
+with Path("data/exclude.txt").open() as lines:
     excluded = {line.strip() for line in lines if not line.startswith("#")}
-with open(source, newline="") as rows:
+with Path(source).open(newline="") as rows:
     birds = [row for row in csv.DictReader(rows) if row["species"] == species and row["bird"] not in excluded]
 flippers = [float(bird["flipper_mm"]) for bird in birds]
 masses = [float(bird["mass_g"]) for bird in birds]
 slope, intercept = statistics.linear_regression(flippers, masses)
-with open(target, "w") as out:
+with Path(target).open("w") as out:
     fit = {"species": species, "birds": len(birds), "slope": slope, "intercept": intercept}
     fit |= {"from": min(flippers), "to": max(flippers)}
     json.dump(fit, out, indent=2)

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from pathlib import Path
 
 source, *fits, target = sys.argv[1:]
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 480, 70, 50, 40
@@ -22,15 +23,16 @@ def text(x: float, y: float, words: str, more: str = "") -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" {more}>{words}</text>'
 
 
-with open(source, newline="") as rows:
+with Path(source).open(newline="") as rows:
     birds = list(csv.DictReader(rows))
 lines = []
 for path in fits:
-    with open(path) as file:
+    with Path(path).open() as file:
         lines.append(json.load(file))
 colour = {line["species"]: COLOURS[i % len(COLOURS)] for i, line in enumerate(lines)}
 drawn = [
-    f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13">',
+    f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-size="13"',
+    '  font-family="sans-serif">',
     '<rect width="100%" height="100%" fill="white"/>',
     text(LEFT, 22, "Body mass and flipper length of Palmer penguins", 'font-size="16"'),
 ]
@@ -43,7 +45,8 @@ for mass in range(MASS[0] + 500, MASS[1], 1000):
     drawn.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - 20}" stroke="#e4e4e4"/>')
     drawn.append(text(LEFT - 8, y + 4, str(mass), 'text-anchor="end"'))
 drawn.append(text((LEFT + WIDTH) / 2, HEIGHT - 10, "flipper length (mm)", 'text-anchor="middle"'))
-drawn.append(text(0, 0, "body mass (g)", f'text-anchor="middle" transform="translate(18 {HEIGHT / 2}) rotate(-90)"'))
+turned = f'text-anchor="middle" transform="translate(18 {HEIGHT / 2}) rotate(-90)"'
+drawn.append(text(0, 0, "body mass (g)", turned))
 for bird in birds:
     x, y = across(float(bird["flipper_mm"])), down(float(bird["mass_g"]))
     shade = colour.get(bird["species"], "grey")
@@ -54,5 +57,5 @@ for place, line in enumerate(lines):
     drawn.append(f'<path d="{path}" stroke="{colour[line["species"]]}" stroke-width="2.5"/>')
     words = f"{line['species']}: {line['slope']:.1f} g/mm, {line['birds']} birds"
     drawn.append(text(LEFT + 12, TOP + 20 + 18 * place, words, f'fill="{colour[line["species"]]}"'))
-with open(target, "w") as out:
+with Path(target).open("w") as out:
     out.write("\n".join([*drawn, "</svg>", ""]))

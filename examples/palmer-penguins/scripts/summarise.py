@@ -4,13 +4,14 @@ import csv
 import statistics
 import sys
 from collections import defaultdict
+from pathlib import Path
 
 source, target = sys.argv[1:]
 masses = defaultdict(list)
-with open(source, newline="") as rows:
+with Path(source).open(newline="") as rows:
     for row in csv.DictReader(rows):
         masses[row["species"], row["sex"]].append(float(row["mass_g"]))
-with open(target, "w", newline="") as out:
+with Path(target).open("w", newline="") as out:
     table = csv.writer(out, lineterminator="\n")
     table.writerow(("species", "sex", "birds", "mean_g", "deviation_g"))
     for (species, sex), values in sorted(masses.items()):

@@ -1,13 +1,14 @@
 """Draw the coverage along the phage, and a mark for every variant that was called."""
 
 import sys
+from pathlib import Path
 
 coverage, calls, target = sys.argv[1:]
 WIDTH, HEIGHT, MARGIN, BINS = 900, 300, 50, 400
 
-with open(coverage) as lines:
+with Path(coverage).open() as lines:
     depth = [int(line.split("\t")[2]) for line in lines]
-with open(calls) as lines:
+with Path(calls).open() as lines:
     variants = [line.split("\t") for line in lines if not line.startswith("#")]
 size = max(1, len(depth) // BINS)
 means = [sum(depth[at : at + size]) / len(depth[at : at + size]) for at in range(0, len(depth), size)]
@@ -24,17 +25,19 @@ def down(mean: float) -> float:
 
 curve = " ".join(f"{across(i * size):.1f},{down(mean):.1f}" for i, mean in enumerate(means))
 drawn = [
-    f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13">',
+    f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-size="13"',
+    '  font-family="sans-serif">',
     '<rect width="100%" height="100%" fill="white"/>',
     f'<text x="{MARGIN}" y="24" font-size="16">Lambda phage: coverage and {len(variants)} variants</text>',
     f'<polyline points="{curve}" fill="none" stroke="#1b6ca8"/>',
     f'<path d="M{MARGIN} {HEIGHT - MARGIN}H{WIDTH - MARGIN}" stroke="black"/>',
     f'<text x="{MARGIN - 6}" y="{MARGIN + 4}" text-anchor="end">{highest:.0f}×</text>',
-    f'<text x="{WIDTH - MARGIN}" y="{HEIGHT - 30}" text-anchor="end">{len(depth)} bp</text>',
+    f'<text x="{WIDTH - MARGIN}" y="{HEIGHT - 18}" text-anchor="end">{len(depth)} bp</text>',
 ]
 for variant in variants:
     x = across(float(variant[1]))
     shade = "#7a5195" if "INDEL" in variant[7] else "#d1603d"
-    drawn.append(f'<path d="M{x:.1f} {HEIGHT - MARGIN}v12" stroke="{shade}"><title>{variant[1]}</title></path>')
-with open(target, "w") as out:
+    title = f"<title>{variant[1]}</title>"
+    drawn.append(f'<path d="M{x:.1f} {HEIGHT - MARGIN}v12" stroke="{shade}">{title}</path>')
+with Path(target).open("w") as out:
     out.write("\n".join([*drawn, "</svg>", ""]))
