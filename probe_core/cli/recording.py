@@ -1,0 +1,176 @@
+"""Start a recording: what `probe record` and the engines' verbs have in common.
+
+Between the user's prompt and the user's command: import little.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from probe_core.errors import PluginError, ProbeError
+
+FLAGS = {"-v": "verbose", "--verbose": "verbose", "-q": "quiet", "--quiet": "quiet", "--keep": "keep"}
+
+
+@dataclass(slots=True)
+class Request:
+    """What to record, and how."""
+
+    command: Sequence[str] = ()
+    name: str | None = None
+    verbose: bool = False
+    quiet: bool = False
+    keep: bool = False
+    engine: str | None = None  # the verb of an engine; None: recognised by the command's first word
+    spool: str | None = None
+    history: str | None = None
+
+
+def plain_request(words: Sequence[str]) -> Request | None:
+    """Read the words behind `probe record`; None when they are not plain, for click to explain."""
+    request = Request()
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        word = words[at]
+        if word == "--":
+            at += 1
+            break
+        if word in FLAGS:
+            setattr(request, FLAGS[word], True)
+        elif word == "--name" and at + 1 < len(words):
+            at += 1
+            request.name = words[at]
+        elif word.startswith("--name="):
+            request.name = word.removeprefix("--name=")
+        else:
+            return None
+        at += 1
+    request.command = words[at:]
+    return request if request.command else None
+
+
+def engine_request(words: Sequence[str]) -> Request | None:
+    """Read `probe ENGINE …`; None when no engine is called so. All words behind it are the engine's."""
+    from probe_core.plugins import engines
+
+    engine = engines().get(words[0])
+    if engine is None:
+        return None
+    return Request((engine.commands[0], *words[1:]), engine=engine.name)
+
+
+def start(request: Request) -> NoReturn:
+    """Become the launcher, which runs the command and ends as it ends.
+
+    Every engine's surroundings go along, so that one started anywhere below declares its steps; the engine
+    in front, if one is, prepares its own command line.
+    """
+    from probe_core.capture.launch import record
+
+    spool = _spool(request)
+    run_id = _new_id()
+    folder = Path(spool, "runs", run_id)
+    prepared = _Prepared([os.fsencode(word) for word in request.command], dict(os.environb), request.engine)
+    if _make_folders(
+        spool, folder
+    ):  # else the launcher says what is wrong, and runs the command all the same
+        _ask_engines(prepared, folder)
+    if request.verbose:
+        for note in prepared.notes:
+            print(f"probe: {note}", file=sys.stderr)
+    environment: dict[str | bytes, str | bytes] = dict(prepared.environment.items())
+    record(
+        prepared.command,
+        name=request.name,
+        engine=prepared.engine,
+        spool=Path(spool),
+        run_id=run_id,
+        quiet=request.quiet,
+        verbose=request.verbose,
+        environment=environment,
+        then=_then(request),
+    )
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """The command and its environment as the engines want them."""
+
+    command: list[bytes]
+    environment: dict[bytes, bytes]
+    engine: str | None
+    notes: list[str] = field(default_factory=list)
+
+
+def _ask_engines(prepared: _Prepared, folder: Path) -> None:
+    """Let every engine add its surroundings; an adapter that fails is told of and never stops the command."""
+    from probe_core.plugins import engine_of, engines, plugins
+
+    known = engines()
+    for engine in known.values():
+        try:
+            prepared.environment.update(engine.surroundings(folder, prepared.environment))
+        except Exception as error:
+            plugins().blame(engine.name, error)
+    front = known.get(prepared.engine) if prepared.engine else engine_of(prepared.command[0])
+    if front is not None:
+        prepared.engine = front.name
+        try:
+            door = front.prepare(prepared.command, folder, prepared.environment)
+            prepared.command = list(door.command)
+            prepared.environment.update(door.environment)
+            prepared.notes += door.notes
+        except Exception as error:
+            if isinstance(error, ProbeError) and not isinstance(error, PluginError):
+                raise  # the engine cannot do what was asked for, and says why
+            plugins().blame(front.name, error)
+    prepared.notes += [str(fault) for fault in plugins().faults]
+
+
+def _spool(request: Request) -> str:
+    """Give the spool's folder as the launcher would choose it."""
+    from probe_core.capture.spool import Spool
+
+    return str(Path.cwd() / request.spool if request.spool else Spool.default().folder)
+
+
+def _make_folders(spool: str, folder: Path) -> bool:
+    """Make the run's folder, for the owner alone; False when it cannot be."""
+    try:
+        os.makedirs(os.path.dirname(spool), 0o700, exist_ok=True)  # noqa: PTH103, PTH120 -- hot
+        for place, mode in ((spool, 0o711), (os.path.join(spool, "runs"), 0o700), (folder, 0o700)):  # noqa: PTH118
+            try:
+                os.mkdir(place, mode)  # noqa: PTH102
+            except FileExistsError:
+                if not os.path.isdir(place):  # noqa: PTH112
+                    return False
+    except OSError:
+        return False
+    return True
+
+
+def _new_id() -> str:
+    """Give a random UUID (version 4), without the cost of importing uuid."""
+    raw = bytearray(os.urandom(16))
+    raw[6], raw[8] = raw[6] & 0x0F | 0x40, raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def _then(request: Request) -> list[str]:
+    """Give the command that takes the run in when it has ended."""
+    words = [sys.executable, "-P", "-m", "probe_core.history.finish"]
+    if request.history:
+        words += ["--history", request.history]
+    for flag, wanted in (
+        ("--keep", request.keep),
+        ("--quiet", request.quiet),
+        ("--verbose", request.verbose),
+    ):
+        words += [flag] * wanted
+    return words

@@ -1,0 +1,120 @@
+"""`probe runs`: the runs in the history, and those still open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from probe_core.ask.wording import command_of, count_of, flat, span_of, time_of
+from probe_core.cli.colour import styled
+from probe_core.cli.session import Session, asking, print_json
+from probe_core.errors import SpoolError
+
+if TYPE_CHECKING:
+    from probe_core.history import RunSummary
+    from probe_core.model import Run
+
+USUAL = 20
+
+
+@click.command()
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=1), default=USUAL, show_default=True, help="How many to show."
+)
+@click.option("--all", "show_all", is_flag=True, help="Show every run.")
+@asking
+def runs(session: Session, limit: int, show_all: bool, as_json: bool) -> None:
+    """List the runs, the newest first. A run inside another one stands indented."""
+    with session.history() as history:
+        found = history.runs(None if show_all else limit + 1)
+    still_open = list(_open_runs(session, {one.id for one in found}))
+    more = not show_all and len(found) > limit
+    found = found if show_all else found[:limit]
+    if as_json:
+        print_json([_open_as_json(one) for one in still_open] + [as_json_object(one) for one in found])
+        return
+    if not found and not still_open:
+        click.echo("Nothing is recorded yet; try: probe record -- sh -c 'sort /etc/passwd > sorted'")
+        return
+    _print_table([*map(_open_row, still_open), *map(_row, found)])
+    if more:
+        click.echo(styled(f"older ones: probe runs --limit {limit * 5}, or --all", "dim"))
+
+
+def _open_runs(session: Session, known: set[str]) -> Iterator[Run]:
+    """Give the runs in the spool that go on, the newest first."""
+    for folder in reversed(session.spool().runs()):
+        if folder.id in known:
+            continue
+        try:
+            if folder.is_open():
+                yield folder.run()
+        except SpoolError:
+            continue  # taking in has said what is wrong with it
+
+
+Row = tuple[str, str, str, str, str, str]
+
+
+def _row(one: RunSummary) -> Row:
+    span = None if one.started is None or one.ended is None else one.ended - one.started
+    content = f"{count_of(one.steps, 'step')}, " if one.steps else ""
+    content += f"{count_of(one.processes, 'process', 'processes')}, {count_of(one.files, 'file')}"
+    content += f", {count_of(one.gaps, 'gap')}" if one.gaps else ""
+    what = (f"{flat(one.name)}: " if one.name else "") + command_of(one.command, 60)
+    return (
+        ("  " if one.outer_run else "") + one.id[:8],
+        time_of(one.started, date=True),
+        span_of(span),
+        "lost" if one.status is None else str(one.status),
+        content,
+        what,
+    )
+
+
+def _open_row(run: Run) -> Row:
+    what = (f"{flat(run.name)}: " if run.name else "") + command_of(run.command, 60)
+    return (run.id[:8], time_of(run.started, date=True), "", "runs", f"probe show {run.id[:8]}", what)
+
+
+def _print_table(rows: Iterable[Row]) -> None:
+    heads: Row = ("RUN", "STARTED", "TOOK", "STATUS", "WHAT IS KNOWN", "COMMAND")
+    table = [heads, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(heads))]
+    for place, row in enumerate(table):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[2] = row[2].rjust(widths[2])
+        line = "  ".join(cells).rstrip()
+        failed = place and row[3] not in ("0", "runs")
+        click.echo(styled(line, "bold") if not place else styled(line, "red") if failed else line, color=True)
+
+
+def as_json_object(one: RunSummary) -> dict[str, Any]:
+    """Give a run's summary for programs. Times in ns since 1970."""
+    return {
+        "id": one.id,
+        "name": one.name,
+        "engine": one.engine,
+        "command": [os.fsdecode(word) for word in one.command],
+        "directory": os.fsdecode(one.directory),
+        "host": one.host,
+        "started": one.started,
+        "ended": one.ended,
+        "status": one.status,
+        "state": one.state.value,
+        "outer_run": one.outer_run,
+        "steps": one.steps,
+        "processes": one.processes,
+        "files": one.files,
+        "gaps": one.gaps,
+    }
+
+
+def _open_as_json(run: Run) -> dict[str, Any]:
+    from probe_core.cli.json_view import run_object
+
+    counts = dict.fromkeys(("steps", "processes", "files", "gaps"))
+    return run_object(run) | counts

@@ -1,0 +1,221 @@
+"""The tree that `probe show` prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+from probe_core.ask.check import check
+from probe_core.ask.question import Question
+from probe_core.ask.wording import command_of, count_of, flat, name_of, size_of, span_of, time_of
+from probe_core.cli.colour import styled
+from probe_core.cli.tree import Branch
+from probe_core.model import Act, Gap, Run, RunState, Step
+
+TAKEN_IN = frozenset({Act.READ, Act.INHERITED_READ, Act.EXECUTE, Act.LOAD})
+MADE = frozenset({Act.WRITE, Act.INHERITED_WRITE})
+LEVELS = ("step", "process", "file")
+READABLE = {"file": 60, "process": 120}  # processes up to which that level is the default
+
+# Which word a file gets for what one program did with it: the first that fits.
+WORDS: tuple[tuple[frozenset[Act], str, str], ...] = (
+    (frozenset({Act.REMOVE}), "removes", "dim"),
+    (frozenset({Act.RENAME_FROM}), "renames", "dim"),
+    (MADE, "makes", "green"),
+    (frozenset({Act.EXECUTE}), "runs", "cyan"),
+    (frozenset({Act.READ, Act.INHERITED_READ}), "reads", "cyan"),
+    (frozenset({Act.LOAD}), "loads", "dim"),
+    (frozenset({Act.LIST}), "lists", "dim"),
+    (frozenset({Act.METADATA}), "marks", "dim"),
+    (frozenset({Act.LOOKUP}), "asks for", "dim"),
+    (frozenset({Act.MISSING}), "misses", "dim"),
+)
+SHOWN = TAKEN_IN | MADE | {Act.REMOVE, Act.RENAME_FROM}
+
+
+def run_lines(question: Question, *, level: str | None = None, show_all: bool = False) -> Iterator[str]:
+    """Give the lines of a run's tree; ``level`` is one of LEVELS, None: as deep as stays readable."""
+    deepest = level or _readable_level(len(question.graph.processes))
+    tree = _Tree(question, LEVELS.index(deepest), show_all)
+    yield from tree.run().lines()
+    yield from gap_lines(question)
+    if level is None and deepest != "file":
+        name = question.graph.run.id[:8]
+        yield styled(f"deeper: probe show {name} --level {LEVELS[LEVELS.index(deepest) + 1]}", "dim")
+
+
+def _readable_level(processes: int) -> str:
+    return next((name for name, most in READABLE.items() if processes <= most), "step")
+
+
+class _Tree:
+    """Builds the branches of one run."""
+
+    def __init__(self, question: Question, depth: int, show_all: bool) -> None:
+        self.question, self.graph = question, question.graph
+        self.depth, self.show_all = depth, show_all
+        self.directory = question.graph.run.directory
+
+    @cached_property
+    def undeclared(self) -> frozenset[tuple[int | None, bytes | None]]:
+        """Give what the lints found: step and path."""
+        return frozenset((one.step, one.path) for one in check(self.graph, self.question.engines))
+
+    def run(self) -> Branch:
+        """Give the whole tree."""
+        root = Branch(_run_text(self.graph.run))
+        self._processes(root, None)
+        self._steps(root, None)
+        return root
+
+    def _steps(self, branch: Branch, parent: int | None) -> None:
+        for number in self.question.children_by_step.get(parent, ()):
+            step = self.graph.steps[number]
+            below = branch.add(self._step_text(step))
+            self._processes(below, number)
+            self._steps(below, number)
+
+    def _step_text(self, step: Step) -> str:
+        notes = []
+        if step.attempt > 1:
+            notes.append(f"attempt {step.attempt}")
+        if step.started is not None and step.ended is not None:
+            notes.append(span_of(step.ended - step.started))
+        elif step.ended is None and self.graph.run.state is RunState.OPEN:
+            notes.append("goes on")
+        notes += self._step_counts(step.number) if self.depth == 0 else []
+        notes += [] if step.declaration else ["not declared"]
+        text = styled(flat(step.name), "bold") + styled(f"  {', '.join(notes)}" if notes else "", "dim")
+        failed = step.status not in (0, None)
+        return text + (styled(f"  failed with {step.status}", "bad") if failed else "")
+
+    def _step_counts(self, number: int) -> list[str]:
+        execs = self.question.execs_by_step.get(number, ())
+        files: Counter[str] = Counter()
+        for exec_number in execs:
+            files.update(word for word, _, _ in self._files(exec_number))
+        processes = len({self.graph.execs[one].process for one in execs})
+        found = [count_of(processes, "process", "processes")] if processes else ["nothing observed"]
+        return found + [
+            f"{word} {count_of(files[word], 'file')}" for word in ("reads", "makes") if files[word]
+        ]
+
+    def _processes(self, branch: Branch, step: int | None) -> None:
+        if self.depth == 0:
+            return
+        folded: Counter[str] = Counter()
+        for number in self.question.execs_by_step.get(step, ()):
+            one = self.graph.execs[number]
+            files = self._files(number)
+            if not files and not self.show_all and not self._failed(number):
+                if not one.forked:
+                    folded[name_of(one.program.rpartition(b"/")[2])] += 1
+                continue
+            below = branch.add(self._exec_text(number))
+            if self.depth > 1:
+                for word, style, path in files:
+                    below.add(styled(word.ljust(7), style) + " " + self._file_text(step, path, word))
+        if folded:
+            names = ", ".join(
+                f"{name} ×{count}" if count > 1 else name for name, count in folded.most_common(5)
+            )
+            more = ", …" if len(folded) > 5 else ""
+            branch.add(styled(f"and {count_of(folded.total(), 'more program')}: {names}{more}", "dim"))
+
+    def _failed(self, number: int) -> bool:
+        status = self.graph.processes[self.graph.execs[number].process].status
+        return status not in (0, None) and self._is_last(number)
+
+    @cached_property
+    def _last_exec(self) -> dict[int, int]:
+        return {one.process: one.number for one in self.graph.execs}
+
+    def _is_last(self, number: int) -> bool:
+        return self._last_exec[self.graph.execs[number].process] == number
+
+    def _exec_text(self, number: int) -> str:
+        one = self.graph.execs[number]
+        text = command_of(one.arguments or (one.program,))
+        if one.forked:
+            text += " (part of it)"
+        process = self.graph.processes[one.process]
+        if self.show_all:
+            text += styled(f"  process {process.pid}", "dim")
+        if self._is_last(number) and process.status not in (0, None):
+            text += styled(f"  status {process.status}", "red")
+        return text
+
+    def _files(self, number: int) -> Sequence[tuple[str, str, bytes]]:
+        """Give what an exec did with files: word, style, path; each path once."""
+        table = self.graph.accesses
+        acts: dict[bytes, set[int]] = {}
+        for row in self.question.rows_by_exec.get(number, ()):
+            version = self.graph.versions[table.version[row]]
+            if self.show_all or (table.act[row] in SHOWN and not self._is_folded(version.number)):
+                acts.setdefault(version.path, set()).add(table.act[row])
+        return [(*_word(done), path) for path, done in acts.items()]
+
+    def _is_folded(self, version: int) -> bool:
+        one = self.graph.versions[version]
+        return one.kind not in ("file", "fifo") or self.question.is_boring(version)
+
+    def _file_text(self, step: int | None, path: bytes, word: str) -> str:
+        text = name_of(path, self.directory)
+        last = self.question.versions_by_path[path][-1]
+        if word == "makes" and last.size is not None and last.removed_by is None:
+            text += styled(f"  {size_of(last.size)}", "dim")
+        owners = self.question.around(step)
+        if any((owner, path) in self.undeclared for owner in owners):
+            text += styled("  not declared", "warn")
+        return text
+
+
+def _word(acts: Iterable[int]) -> tuple[str, str]:
+    done = set(acts)
+    if done & MADE and done & {Act.READ, Act.INHERITED_READ} and not done & {Act.REMOVE, Act.RENAME_FROM}:
+        return "changes", "green"
+    return next((word, style) for some, word, style in WORDS if done & some)
+
+
+def _run_text(run: Run) -> str:
+    parts = [time_of(run.started, date=True)]
+    if run.started is not None and run.ended is not None:
+        parts.append(span_of(run.ended - run.started))
+    match run.state:
+        case RunState.OPEN:
+            parts.append(styled("goes on", "yellow"))
+        case RunState.LOST:
+            parts.append(styled("its end was not seen", "warn"))
+        case _ if run.status:
+            parts.append(styled(f"failed with {run.status}", "bad"))
+    name = f" {flat(run.name)}" if run.name else ""
+    return (
+        f"{styled(run.id[:8] + name, 'bold')}  {command_of(run.command)}  {styled(', '.join(parts), 'dim')}"
+    )
+
+
+def gap_lines(question: Question) -> Iterator[str]:
+    """Give what was not seen, alike gaps together, each kind with its remedy."""
+    alike: dict[tuple[str, str], list[Gap]] = {}
+    for gap in question.graph.gaps:
+        alike.setdefault((gap.reason, gap.remedy), []).append(gap)
+    if not alike:
+        return
+    yield styled(f"{count_of(len(question.graph.gaps), 'gap')}: what was not seen", "warn")
+    for (_, remedy), gaps in alike.items():
+        first = gaps[0]
+        about = list(
+            dict.fromkeys(gap.about for gap in gaps if gap.about and gap.about not in _raw(first.detail))
+        )
+        text = flat(first.detail)
+        if len(gaps) > 1:
+            others = ", ".join(name_of(one, question.graph.run.directory) for one in about[1:4])
+            text += f" ({count_of(len(gaps), 'time')}{', also ' + others if others else ''})"
+        yield f"  {text}"
+        if remedy:
+            yield styled(f"    {flat(remedy)}", "dim")
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

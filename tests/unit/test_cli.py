@@ -1,0 +1,213 @@
+"""The verbs on a history of synthetic runs: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from graphs import BEGIN, SECOND, Building
+from probe_core.cli import colour
+from probe_core.cli.main import _run, guarded
+from probe_core.history import open_history
+from probe_core.model import Act, GapReason, RunGraph
+
+Ask = Callable[..., tuple[int, str, str]]
+
+
+def workflow() -> RunGraph:
+    """clean -> plot; plot reads a file it does not declare; one name with a line break, one not UTF-8."""
+    run = Building("penguins", directory=b"/w", engine="toy", command=[b"toy", b"-j2", b"all"])
+    clean = run.step("clean", inputs=[b"/w/raw.csv"], outputs=[b"/w/clean.csv"])
+    shell = run.exec(b"/usr/bin/sh", step=clean, arguments=[b"sh", b"-c", b"python3 clean.py"])
+    one = run.exec(b"/usr/bin/python3", step=clean, previous=shell, arguments=[b"python3", b"clean.py"])
+    run.read(one, b"/usr/lib/libz.so.1", act=Act.LOAD)
+    run.read(one, b"/w/raw.csv")
+    run.write(one, b"/w/clean.csv", digest="clean")
+    plot = run.step("plot", inputs=[b"/w/clean.csv"], outputs=[b"/w/figure.svg"], attempt=2)
+    two = run.exec(b"/usr/bin/python3", step=plot, arguments=[b"python3", b"plot.py"])
+    run.read(two, b"/w/clean.csv")
+    run.read(two, b"/w/colours.csv")
+    run.read(two, b"/w/line\nbreak\xff.csv")
+    run.write(two, b"/w/figure.svg", digest="figure")
+    run.gap(GapReason.STATIC, b"/usr/bin/busybox", exec=two, step=plot)
+    return run.graph()
+
+
+@pytest.fixture
+def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
+    def call(*words: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        status = 0
+        try:
+            status = guarded(lambda: _run(words))
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    colour.is_coloured.cache_clear()
+
+
+@pytest.fixture
+def stored() -> RunGraph:
+    graph = workflow()
+    with open_history() as history:
+        history.store(graph)
+    return graph
+
+
+def test_nothing_recorded_yet(ask: Ask) -> None:
+    status, out, _ = ask("runs")
+    assert (status, "probe record" in out) == (0, True)
+    assert ask("runs", "--json")[1] == "[]\n"
+    status, out, err = ask("show")
+    assert (status, out) == (2, "")
+    assert err.startswith("probe: no run is called '@'")
+
+
+def test_runs_lists_the_newest_first(ask: Ask, stored: RunGraph) -> None:
+    with open_history() as history:
+        history.store(Building("later", begin=BEGIN + 10_000 * SECOND).graph(status=3))
+        history.store(
+            Building(None, begin=BEGIN + 5 * SECOND, outer_run=stored.run.id, outer_step=b"toy:0").graph()
+        )
+    status, out, _ = ask("runs")
+    lines = out.splitlines()
+    assert (status, len(lines)) == (0, 4)
+    assert [line.split(":")[0] for line in (lines[1].split("later")[-1], lines[3].split("penguins")[-1])] == [
+        "",
+        "",
+    ]
+    assert "  3  " in lines[1]
+    assert "2 steps, 3 processes" in lines[3]
+    assert ", 1 gap" in lines[3]
+    assert len(ask("runs", "--limit", "1")[1].splitlines()) == 3
+    (first, *rest) = json.loads(ask("runs", "--json")[1])
+    assert (first["name"], first["status"], len(rest)) == ("later", 3, 2)
+
+
+def test_show_draws_steps_programs_and_files(ask: Ask, stored: RunGraph) -> None:
+    status, out, err = ask("show")
+    assert (status, err) == (0, "")
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert lines[0].startswith(f"{stored.run.id[:8]} penguins  toy -j2 all")
+    assert "├─ clean" in lines[1]
+    assert "│  ├─ python3 clean.py" in lines
+    assert "│  │  ├─ reads   raw.csv" in lines
+    assert "│  │  └─ makes   clean.csv  10 B" in lines
+    assert "│  └─ and 1 more program: sh" in lines
+    assert "attempt 2" in out
+    assert "   │  └─ reads   colours.csv  not declared" in out or "reads   colours.csv  not declared" in out
+    assert "$'line\\nbreak\\xff.csv'" in out
+    assert "libz" not in out
+    assert "1 gap: what was not seen" in lines
+    assert "libz" in ask("show", "--all")[1]
+    assert "python3" not in ask("show", "--level", "step")[1]
+
+
+@pytest.mark.parametrize("name", ["@", "penguins", None])
+def test_a_run_has_several_names(ask: Ask, stored: RunGraph, name: str | None) -> None:
+    status, out, _ = ask("show", name or stored.run.id[:6], "--json")
+    assert status == 0
+    assert json.loads(out)["run"]["id"] == stored.run.id
+
+
+def test_show_json_tells_everything(ask: Ask, stored: RunGraph) -> None:
+    answer = json.loads(ask("show", "--json")[1])
+    assert [step["name"] for step in answer["steps"]] == ["clean", "plot"]
+    assert answer["steps"][1]["declared"]["inputs"] == ["/w/clean.csv"]
+    assert len(answer["accesses"]) == len(stored.accesses)
+    assert {os.fsencode(file["path"]) for file in answer["files"]} == {one.path for one in stored.versions}
+    assert answer["gaps"][0]["reason"] == "static"
+
+
+@pytest.mark.usefixtures("stored")
+def test_check_finds_and_fails(ask: Ask) -> None:
+    status, out, _ = ask("check")
+    assert status == 1
+    assert "undeclared-input: plot reads colours.csv, which it does not declare" in out
+    assert "python3 plot.py" in out
+    findings = json.loads(ask("check", "--json")[1])["findings"]
+    assert {(one["lint"], one["path"]) for one in findings} == {
+        ("undeclared-input", "/w/colours.csv"),
+        ("undeclared-input", "/w/line\nbreak\udcff.csv"),
+    }
+
+
+def test_check_of_a_correct_run_succeeds(ask: Ask) -> None:
+    run = Building("right")
+    one = run.exec(step=run.step("copy", inputs=[b"/w/a"], outputs=[b"/w/b"]))
+    run.read(one, b"/w/a")
+    run.write(one, b"/w/b")
+    with open_history() as history:
+        history.store(run.graph())
+    assert ask("check")[:2] == (0, "no findings in 1 step\n")
+
+
+@pytest.mark.usefixtures("stored")
+def test_export_writes_aside_and_renames(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ask("export", "prov-json")[0] == 0
+    assert json.loads(Path("penguins.json").read_text())["activity"]
+    status, out, _ = ask("export", "prov-json", "@", "-o", "-")
+    assert (status, bool(json.loads(out)["entity"])) == (0, True)
+    Path("old.json").write_text("old")
+    Path("link.json").symlink_to("old.json")
+    assert ask("export", "prov-json", "-o", "link.json")[0] == 0
+    assert Path("link.json").is_symlink()
+    assert json.loads(Path("old.json").read_text())["entity"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.json", "old.json", "penguins.json"]
+    status, _, err = ask("export", "prov-json", "-o", "no/such/folder.json")
+    assert (status, err) == (1, "probe: no/such/folder.json: no such file or directory\n")
+
+
+@pytest.mark.usefixtures("stored")
+def test_wrong_words_end_in_one_sentence(ask: Ask) -> None:
+    for words, status, said in (
+        (["show", "nobody"], 2, "no run is called 'nobody'"),
+        (["export", "no-such"], 2, "there is no format for 'no-such'"),
+        (["show", "--no-such"], 2, "--no-such"),
+        (["no-such-verb"], 2, "no-such-verb"),
+        (["true"], 2, "probe record true"),
+        (["show", "a", "b"], 2, "unexpected"),
+        (["--history", "/dev/null/x", "runs"], 1, "/dev/null/x"),
+    ):
+        ended, out, err = ask(*words)
+        assert (ended, out) == (status, ""), words
+        assert err.startswith("probe: "), words
+        assert said in err
+        assert err.count("\n") == 1, words
+
+
+@pytest.mark.usefixtures("stored")
+def test_forget(ask: Ask) -> None:
+    assert ask("forget", "penguins")[0] == 0
+    assert ask("show", "penguins")[0] == 2
+
+
+def test_errors_end_in_one_place(capfd: pytest.CaptureFixture[str]) -> None:
+    def wrong() -> None:
+        raise RuntimeError("two\nlines")
+
+    assert guarded(wrong) == 1
+    err = capfd.readouterr().err
+    assert err == "probe: RuntimeError: two\\nlines; this is a fault in PROBE; run again with --debug\n"
+    assert guarded(wrong, debug=True) == 1
+    assert "Traceback" in capfd.readouterr().err
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    assert guarded(interrupted) == 130
+    assert guarded(lambda: 7) == 7
+    assert capfd.readouterr().err == ""
