@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 T ?= tests
 MESON_FLAGS ?= $(if $(CI),-Csetup-args=-Dwerror=true)
 SOURCES := $(shell find libprobe probe_core plugins -type f ! -name '*.pyc') meson.build pyproject.toml
-export PIP_DISABLE_PIP_VERSION_CHECK := 1 PIP_QUIET := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET := 1
 
 .PHONY: build demo test test-quick prove lint bench docs clean system
 build: $(VENV)/built
@@ -20,6 +21,7 @@ $(BIN)/python:
 
 # What the build needs comes first, so that a rebuild takes seconds and asks no registry.
 $(VENV)/required: pyproject.toml | $(BIN)/python
+	@echo "installing what the build needs into $(VENV)"
 	$(BIN)/pip install 'meson-python>=0.18' meson ninja cffi
 	$(BIN)/python tools/requirements.py | $(BIN)/pip install -r /dev/stdin
 	touch $@
@@ -50,7 +52,6 @@ prove: system build $(VENV)/required-test $(VENV)/required-snakemake
 
 lint: build $(VENV)/required-lint $(VENV)/required-test
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check --quiet . || echo "note: ruff format would change the files above"
 	$(BIN)/mypy probe_core plugins/make/probe_make plugins/snakemake/probe_snakemake \
 	  plugins/snakemake/snakemake_executor_plugin_probe
 

@@ -7,7 +7,6 @@ link targets and contents).
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -46,7 +45,12 @@ def run(command: Command, place: Path, launcher: list[str]) -> tuple[int, bytes,
     if command.prepare:
         subprocess.run(["sh", "-c", command.prepare], cwd=work, env=env, check=True, capture_output=True)
     result = subprocess.run(
-        [*launcher, *command.run], cwd=work, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        [*launcher, *command.run],
+        cwd=work,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
     )
     return result.returncode, result.stdout, result.stderr, tree(work)
 
@@ -64,4 +68,4 @@ def test_nothing_differs(command: Command, tmp_path: Path, needs) -> None:
         assert recorded[1:3] == native[1:3]
     assert recorded[3] == native[3]
     (folder,) = (spool / "runs").iterdir()
-    assert sorted(os.listdir(folder))[:2] == ["declarations", "result.json"]
+    assert sorted(path.name for path in folder.iterdir())[:2] == ["declarations", "result.json"]

@@ -25,7 +25,8 @@ class Terminal:
     def __init__(self, home: Path) -> None:
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
-            env = environment({"PS1": PROMPT, "HOME": str(home), "TERM": "dumb", "PROBE_SPOOL": os.environ["PROBE_SPOOL"]})
+            spool = os.environ["PROBE_SPOOL"]
+            env = environment({"PS1": PROMPT, "HOME": str(home), "TERM": "dumb", "PROBE_SPOOL": spool})
             os.execvpe("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"], env)
         self.text = ""
         self.wait_for(PROMPT)
@@ -82,7 +83,8 @@ def test_control_c(terminal: Terminal, front: str) -> None:
 
 
 def test_control_c_is_the_commands_to_handle(terminal: Terminal, front: str) -> None:
-    terminal.type(f"{front}bash -c 'n=0; trap \"n=\\$((n+1))\" INT; echo going; sleep 0.7; sleep 0.3; echo caught $n; exit 5'\n")
+    script = 'n=0; trap "n=\\$((n+1))" INT; echo going; sleep 0.7; sleep 0.3; echo caught $n; exit 5'
+    terminal.type(f"{front}bash -c '{script}'\n")
     terminal.wait_for("\ngoing\n")
     time.sleep(0.2)  # a shell that is just starting its child would miss the key
     terminal.type("\x03")

@@ -1,4 +1,4 @@
-"""What a command finds around it under probe-record, how it ends, and what happens when nothing can be recorded."""
+"""What a command finds around it under probe-record, how it ends, and what happens where recording cannot start."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def test_exit_status(status: int) -> None:
     assert description("result.json")["status"] == status
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGSEGV])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGSEGV]
+)
 def test_ends_by_the_same_signal(number: signal.Signals, tmp_path: Path) -> None:
     result = launch(["sh", "-c", f"kill -{number} $$"], cwd=tmp_path)
     assert result.returncode == -number
@@ -89,7 +91,9 @@ def test_a_script_without_a_first_line_goes_to_sh(tmp_path: Path) -> None:
     script.write_text("echo $0 $*\n")
     script.chmod(0o755)
     assert launch(["./script", "a", "b c"], cwd=tmp_path).stdout == b"./script a b c\n"
-    assert launch(["script", "x"], cwd=tmp_path, env={"PATH": f":{os.environ['PATH']}"}).stdout == b"script x\n"
+    assert (
+        launch(["script", "x"], cwd=tmp_path, env={"PATH": f":{os.environ['PATH']}"}).stdout == b"script x\n"
+    )
 
 
 def test_nothing_of_ours_is_said() -> None:
@@ -100,7 +104,8 @@ def test_nothing_of_ours_is_said() -> None:
 PROBE = """
 import json, os, resource, signal, sys
 print(json.dumps({
-    "descriptors": sorted(fd for fd in map(int, os.listdir("/proc/self/fd")) if os.path.exists(f"/proc/self/fd/{fd}")),
+    "descriptors": sorted(
+        fd for fd in map(int, os.listdir("/proc/self/fd")) if os.path.exists(f"/proc/self/fd/{fd}")),
     "umask": os.popen("umask").read(),
     "limits": resource.getrlimit(resource.RLIMIT_NOFILE),
     "nice": os.nice(0),
@@ -121,13 +126,15 @@ def test_the_command_finds_what_it_would_find(ignored: tuple[int, ...]) -> None:
         os.nice(3)
         resource.setrlimit(resource.RLIMIT_NOFILE, (200, 300))
 
-    with open("/dev/null") as extra:
+    with Path("/dev/null").open() as extra:
         options = {"preexec_fn": before, "pass_fds": [extra.fileno()], "restore_signals": False}
         recorded = launch([sys.executable, "-c", PROBE], **options)
         native = subprocess.run(
             [sys.executable, "-c", PROBE],
             env={**environment(), "PROBE_SPOOL": os.environ["PROBE_SPOOL"]},
-            capture_output=True, check=True, **options,
+            capture_output=True,
+            check=True,
+            **options,
         )
     assert json.loads(recorded.stdout) == json.loads(native.stdout)
     assert recorded.stderr == b""
@@ -139,7 +146,12 @@ def test_run_json() -> None:
     launch([b"sh", b"-c", b":", b"sp ace", b"\xff\xc3\xa9", b'q"\\\n\x01'], "--name", "näme")
     told = description()
     assert [os.fsencode(text) for text in told["command"]] == [
-        b"sh", b"-c", b":", b"sp ace", b"\xff\xc3\xa9", b'q"\\\n\x01'
+        b"sh",
+        b"-c",
+        b":",
+        b"sp ace",
+        b"\xff\xc3\xa9",
+        b'q"\\\n\x01',
     ]
     assert (told["version"], told["name"], told["engine"], told["uid"]) == (1, "näme", None, os.getuid())
     assert told["directory"] == str(Path.cwd())
@@ -153,7 +165,9 @@ def test_run_json() -> None:
 
 
 def test_foreign_preloads_stay_and_ours_is_not_doubled(tmp_path: Path) -> None:
-    shown = launch(["sh", "-c", "echo $LD_PRELOAD"], env={"LD_PRELOAD": "/lib/x86_64-linux-gnu/libm.so.6"}).stdout
+    shown = launch(
+        ["sh", "-c", "echo $LD_PRELOAD"], env={"LD_PRELOAD": "/lib/x86_64-linux-gnu/libm.so.6"}
+    ).stdout
     assert shown.decode().strip().split(":")[0] == "/lib/x86_64-linux-gnu/libm.so.6"
     ours = shown.decode().strip().split(":")[1]
     again = launch(["sh", "-c", "echo $LD_PRELOAD"], env={"LD_PRELOAD": ours}).stdout.decode().strip()
@@ -171,8 +185,12 @@ def test_a_spool_the_loader_cannot_name(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("quiet", [False, True])
 def test_a_spool_that_is_no_folder(quiet: bool, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    result = launch(["sh", "-c", "echo out; env | grep -c LD_PRELOAD; exit 4"], *(["-q"] if quiet else []),
-                    "--spool", tmp_path / "file")
+    result = launch(
+        ["sh", "-c", "echo out; env | grep -c LD_PRELOAD; exit 4"],
+        *(["-q"] if quiet else []),
+        "--spool",
+        tmp_path / "file",
+    )
     assert (result.returncode, result.stdout) == (4, b"out\n0\n")
     expected = f"probe: not recorded: cannot write {tmp_path}/file: Not a directory\n"
     assert result.stderr.decode() == ("" if quiet else expected)
@@ -185,7 +203,8 @@ def small_disk(tmp_path: Path):
         pytest.skip("mounting a small disk needs root")
     place = tmp_path / "disk"
     place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "probe-test", place], capture_output=True, check=False)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "probe-test", place]
+    done = subprocess.run(mount, capture_output=True, check=False)
     if done.returncode:
         pytest.skip(f"tmpfs cannot be mounted here: {done.stderr.decode().strip()}")
     yield place
@@ -234,7 +253,8 @@ def test_two_at_once() -> None:
 
 
 def test_a_killed_launcher_leaves_what_was_recorded() -> None:
-    process = subprocess.Popen([LAUNCHER, "-q", "sh", "-c", "echo ready; sleep 0.3; echo done"], stdout=subprocess.PIPE)
+    command = [LAUNCHER, "-q", "sh", "-c", "echo ready; sleep 0.3; echo done"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.kill()
@@ -249,7 +269,9 @@ def test_a_killed_launcher_leaves_what_was_recorded() -> None:
 def test_the_pipe_is_not_kept_open() -> None:
     """A command that closes its output is over for the reader, though it goes on."""
     process = subprocess.Popen(
-        [LAUNCHER, "-q", "sh", "-c", "echo x; exec >&- 2>&-; sleep 3"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [LAUNCHER, "-q", "sh", "-c", "echo x; exec >&- 2>&-; sleep 3"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     began = time.monotonic()
     assert process.stdout is not None
@@ -260,8 +282,16 @@ def test_the_pipe_is_not_kept_open() -> None:
 
 
 def test_then_runs_afterwards_apart_from_the_streams() -> None:
-    result = launch(["sh", "-c", "echo out; exit 6"], "--then", "sh", "--then", "-c", "--then",
-                    'echo taken $(basename "$0") run=$PROBE_RUN', "-v")
+    result = launch(
+        ["sh", "-c", "echo out; exit 6"],
+        "--then",
+        "sh",
+        "--then",
+        "-c",
+        "--then",
+        'echo taken $(basename "$0") run=$PROBE_RUN',
+        "-v",
+    )
     assert (result.returncode, result.stdout) == (6, b"out\n")
     (run,) = runs()
     assert result.stderr.decode() == f"taken {run.name} run=\n"
@@ -270,8 +300,11 @@ def test_then_runs_afterwards_apart_from_the_streams() -> None:
 def test_prepare(tmp_path: Path) -> None:
     process = subprocess.Popen(["sleep", "60"], cwd=tmp_path)
     try:
-        result = subprocess.run([LAUNCHER, "--prepare", "--root", str(process.pid), "--engine", "x"],
-                                capture_output=True, check=True)
+        result = subprocess.run(
+            [LAUNCHER, "--prepare", "--root", str(process.pid), "--engine", "x"],
+            capture_output=True,
+            check=True,
+        )
     finally:
         process.kill()
         process.wait()
@@ -280,7 +313,10 @@ def test_prepare(tmp_path: Path) -> None:
     assert given[b"PROBE_RUN"] == os.fsencode(run)
     told = description()
     assert (told["pid"], told["engine"], told["command"], told["directory"]) == (
-        process.pid, "x", ["sleep", "60"], str(tmp_path)
+        process.pid,
+        "x",
+        ["sleep", "60"],
+        str(tmp_path),
     )
 
 
@@ -292,9 +328,14 @@ def test_wrong_options(options: list[str]) -> None:
     assert result.stderr.count(b"\n") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT]
+)
 def test_a_signal_to_the_launcher_reaches_the_command(number: signal.Signals) -> None:
-    script = f"import signal,time\nsignal.signal({int(number)}, lambda *a: (print('got', a[0]), exit(9)))\nprint('ready', flush=True)\ntime.sleep(30)"
+    script = (
+        f"import signal,time\nsignal.signal({int(number)}, lambda *a: (print('got', a[0]), exit(9)))\n"
+        "print('ready', flush=True)\ntime.sleep(30)"
+    )
     process = subprocess.Popen([LAUNCHER, "-q", sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -311,5 +352,7 @@ def test_an_alarm_set_before_reaches_the_command() -> None:
 
 def test_small_and_static(needs) -> None:
     assert LAUNCHER.stat().st_size <= 300_000
-    assert "not a dynamic executable" in subprocess.run(
-        ["ldd", LAUNCHER], capture_output=True, text=True, check=False).stderr
+    assert (
+        "not a dynamic executable"
+        in subprocess.run(["ldd", LAUNCHER], capture_output=True, text=True, check=False).stderr
+    )

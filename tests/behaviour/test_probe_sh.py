@@ -27,7 +27,12 @@ def make(directory: Path, *arguments: str, **variables: str) -> subprocess.Compl
     (directory / "Makefile").write_text(MAKEFILE)
     env = {**environment(variables), "PROBE_SPOOL": os.environ["PROBE_SPOOL"]}
     return subprocess.run(
-        ["make", f"SHELL={SHELL}", *arguments], cwd=directory, env=env, capture_output=True, text=True, check=False
+        ["make", f"SHELL={SHELL}", *arguments],
+        cwd=directory,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

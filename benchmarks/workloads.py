@@ -1,0 +1,158 @@
+"""The workloads: what each needs on the disk, and the commands that are compared."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+
+STARTS = 1000
+FILES = 50_000
+IMPORTS = "import argparse, asyncio, email.message, http.client, json, sqlite3, subprocess, unittest"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row of the table."""
+
+    name: str
+    prepare: Callable[[Path], None]
+    native: Sequence[str]
+    bar: str
+    recorded: Sequence[str] | None = None  # None: the native command behind probe-record
+    rivals: bool = True  # compare with the empty library and strace too
+    clean: str | None = None  # a shell text before every execution
+
+
+def nothing(place: Path) -> None:
+    """Prepare nothing."""
+
+
+def small_files(place: Path) -> None:
+    """Make 50,000 files of some hundred bytes in 500 folders."""
+    for folder in range(FILES // 100):
+        below = place / "tree" / f"{folder:03}"
+        below.mkdir(parents=True)
+        for number in range(100):
+            (below / f"{number:02}.txt").write_text(f"{folder} {number}\n" * 20)
+
+
+def lua(place: Path) -> None:
+    """Unpack Lua's sources from the `lupa` distribution on PyPI; without a network make a C project like it."""
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "lupa", "lupa"],
+            cwd=place,
+            check=True,
+            capture_output=True,
+            timeout=300,
+        )
+        (archive,) = place.glob("lupa-*.tar.gz")
+        with tarfile.open(archive) as opened:
+            opened.extractall(place / "unpacked", filter="data")
+        (source,) = place.glob("unpacked/lupa-*/third-party/lua54")
+        shutil.copytree(source, place / "lua")
+    except (subprocess.SubprocessError, ValueError, OSError):
+        generated(place / "lua")
+    folder = min((path.parent for path in (place / "lua").rglob("*.c")), key=lambda path: len(path.parts))
+    objects = sorted(path.stem + ".o" for path in folder.glob("*.c") if path.stem not in MAINS)
+    (folder / "bench.mk").write_text(
+        f"all: libbench.a\nlibbench.a: {' '.join(objects)}\n\tar rcs $@ $^\n"
+        "%.o: %.c\n\t$(CC) -O2 -c -o $@ $<\nclean:\n\trm -f *.o libbench.a\n"
+    )
+    (place / "source").symlink_to(folder)
+
+
+MAINS = {"lua", "luac", "onelua", "ltests"}
+
+
+def generated(folder: Path) -> None:
+    """Make 40 C files that need about as long as Lua's."""
+    folder.mkdir()
+    for number in range(40):
+        functions = "\n".join(
+            f"int f{number}_{i}(int n) {{ int s = {i}; for (int k = 0; k < n; k++) s += k * s % {i + 2}; "
+            f'printf("%d", s); return s; }}'
+            for i in range(200)
+        )
+        (folder / f"part{number}.c").write_text(f"#include <stdio.h>\n#include <stdlib.h>\n{functions}\n")
+
+
+def snakefile(place: Path) -> None:
+    """Write a workflow of 500 trivial shell jobs."""
+    (place / "Snakefile").write_text(
+        'rule all:\n    input: expand("out/{n}", n=range(500))\n'
+        'rule one:\n    output: "out/{n}"\n    shell: "echo {wildcards.n} > {output}"\n'
+    )
+
+
+def makefile(place: Path) -> None:
+    """Write a Makefile of 2,000 trivial recipes."""
+    targets = " ".join(f"out/{number}" for number in range(2000))
+    (place / "Makefile").write_text(f"all: {targets}\n{targets}: ; @echo $@ > $@\n")
+    (place / "out").mkdir()
+
+
+SNAKEMAKE = [str(BIN / "snakemake"), "-j2", "--quiet", "all", "--scheduler", "greedy"]
+
+WORKLOADS = (
+    Workload(
+        "1,000 × /bin/true from sh",
+        nothing,
+        ["sh", "-c", f"i=0; while [ $i -lt {STARTS} ]; do /bin/true; i=$((i+1)); done"],
+        "≤ 1.15",
+    ),
+    Workload(
+        "compiling Lua",
+        lua,
+        ["make", "-s", "-C", "source", "-f", "bench.mk"],
+        "≤ 1.05",
+        clean="make -s -C source -f bench.mk clean",
+    ),
+    Workload(
+        "20 Python starts with imports",
+        nothing,
+        ["sh", "-c", f"for i in $(seq 20); do {sys.executable} -c '{IMPORTS}'; done"],
+        "≤ 1.05",
+    ),
+    Workload(
+        "50,000 small files read",
+        small_files,
+        ["sh", "-c", "find tree -type f -print0 | xargs -0 cat"],
+        "≤ 1.3",
+    ),
+    Workload(
+        "500 Snakemake jobs",
+        snakefile,
+        [*SNAKEMAKE, "--executor", "local"],
+        "CPU ≤ 1.10",
+        recorded=[str(BIN / "probe"), "snakemake", *SNAKEMAKE[1:]],
+        rivals=False,
+        clean="rm -rf out .snakemake",
+    ),
+    Workload(
+        "2,000 make recipes",
+        makefile,
+        ["make", "-s", "-j2"],
+        "≤ 1.10",
+        recorded=[str(BIN / "probe"), "make", "-s", "-j2"],
+        rivals=False,
+        clean="rm -rf out; mkdir out",
+    ),
+)
+
+
+def empty_library(place: Path) -> Path:
+    """Build a shared library with nothing in it."""
+    source, library = place / "empty.c", place / "empty.so"
+    source.write_text("")
+    compiler = os.environ.get("CC", "cc")
+    subprocess.run([compiler, "-shared", "-fPIC", "-nostdlib", "-o", library, source], check=True)
+    return library
