@@ -41,6 +41,7 @@ _SHARED_OBJECT = re.compile(rb"\.so(\.[0-9.]+)?\Z|\.(jar|jmod|class|pyc|pyo)\Z|/
 _MODULES = re.compile(
     rb"/(site-packages|dist-packages|node_modules|lib/python[0-9.]+|lib/perl5?|lib/R/(library|site-library|modules))/"
 )
+_CACHED = re.compile(rb"\.py[co]\Z|/__pycache__/")
 _TABLE = re.compile(
     rb"\.(csv|tsv|parquet|feather|arrow|h5|hdf5|nc|fa|fasta|fna|faa|fq|fastq|vcf|bcf|bam|cram|sam|bed|gff3?|gtf"
     rb"|xlsx|ods)(\.(gz|bgz|bz2|xz|zst|zip))?\Z",
@@ -48,6 +49,12 @@ _TABLE = re.compile(
 )
 _HOME_DOT = re.compile(rb"\A(/root|/home/[^/]+|/Users/[^/]+)/\.")
 _HIDDEN = re.compile(rb"/\.[^/.]")
+
+# What an environment (conda, virtualenv, an /opt tree) keeps below its prefix.
+ENVIRONMENT = (
+    *(b"bin", b"sbin", b"lib", b"lib64", b"libexec", b"include", b"share", b"etc", b"conda-meta"),
+    b"pyvenv.cfg",
+)
 
 MADE = frozenset({Act.WRITE, Act.INHERITED_WRITE})
 TAKEN_AWAY = frozenset({Act.REMOVE, Act.RENAME_FROM})
@@ -66,14 +73,15 @@ def below_any(path: bytes, folders: Collection[bytes]) -> bool:
 def program_prefixes(run: Run, execs: Collection[Exec]) -> frozenset[bytes]:
     """Find environments (conda, virtualenv, /opt trees) by the programs that ran from their ``bin``.
 
-    A folder that holds the run's own working directory is not one: it is the user's project.
+    Given are the folders in them that hold what was installed (``<prefix>/lib`` …). A prefix that holds the
+    run's own working directory is not one: it is the user's project.
     """
-    found = set()
+    found: set[bytes] = set()
     for program in {one.program for one in execs}:
         folder, _, _ = program.rpartition(b"/")
         prefix, _, last = folder.rpartition(b"/")
         if last in (b"bin", b"sbin", b"libexec") and prefix and not below(run.directory, prefix):
-            found.add(prefix)
+            found.update(prefix + b"/" + part for part in ENVIRONMENT)
     return frozenset(found)
 
 
@@ -85,8 +93,7 @@ def classify(
     ``acts`` are the acts on this version (``Act``); ``prefixes`` come from `program_prefixes`. Data tables
     that a package ships (``site-packages/…/penguins.csv``) are data: somebody's analysis begins with them.
     """
-    own = below(path, run.directory) and run.directory != b"/"
-    shipped = not own and (below_any(path, SHIPPED) or below_any(path, prefixes))
+    own, shipped = _is_own(path, run), is_shipped(path, run, prefixes)
     if below_any(path, KERNEL) and not below_any(path, PASSING):
         return FileClass.SYSTEM
     if Act.EXECUTE in acts:
@@ -104,6 +111,18 @@ def classify(
     return _of_the_user(path, run.directory if own else None)
 
 
+def is_shipped(path: bytes, run: Run, prefixes: Collection[bytes] = frozenset()) -> bool:
+    """Tell whether an operating system or an environment ships this file; by its place alone."""
+    if below_any(path, prefixes) or _MODULES.search(path):
+        return True
+    return not _is_own(path, run) and (below_any(path, SHIPPED) or below_any(path, KERNEL))
+
+
+def _is_own(path: bytes, run: Run) -> bool:
+    """Tell whether the path lies in the run's working directory."""
+    return run.directory != b"/" and below(path, run.directory)
+
+
 def _of_the_user(path: bytes, directory: bytes | None) -> FileClass:
     """Tell scripts, configuration and data of the user apart; ``directory``: the working one, when inside."""
     inside = path[len(directory) :] if directory is not None else b""
@@ -117,13 +136,14 @@ def is_boring(
 ) -> bool:
     """Tell whether a view for people folds this file unless it is asked for all.
 
-    Scripts and data are shown, and programs too where they are the user's own.
+    Scripts and data are shown; programs and libraries where they are the user's own.
     """
     match file_class:
         case FileClass.DATA | FileClass.SCRIPT:
             return False
         case FileClass.PROGRAM:
-            own = below(path, run.directory) and run.directory != b"/"
-            return not own and (below_any(path, SHIPPED) or below_any(path, prefixes))
+            return is_shipped(path, run, prefixes)
+        case FileClass.LIBRARY:
+            return not _is_own(path, run) or is_shipped(path, run, prefixes) or bool(_CACHED.search(path))
         case _:
             return True
