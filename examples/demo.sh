@@ -58,6 +58,6 @@ cat <<END
   . $demo/activate
   probe uses data/exclude.txt          what was made from a file
   probe show @-1                       the whole tree, down to processes and files
-  probe snakemake --cores 2 --forceall again, then: probe runs
+  probe snakemake --cores 2 --forceall  record it again; then: probe runs
   probe record -- YOUR COMMAND         anything else
 END

@@ -6,7 +6,7 @@ import statistics
 import sys
 from pathlib import Path
 
-species, source, target = sys.argv[1:]
+source, species, target = sys.argv[1:]
 # No rule declares this file: the figure depends on it all the same.
 with Path("data/exclude.txt").open() as lines:
     excluded = {line.strip() for line in lines if not line.startswith("#")}
