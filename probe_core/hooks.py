@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import pluggy
 
-from probe_core.model import Declaration, RunGraph, Step
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # whoever only asks for a plugin's engine need not pay for the model
     from probe_core.ask.question import Question
+    from probe_core.model import Declaration, RunGraph, Step
 
 PROJECT = "probe"
 spec = pluggy.HookspecMarker(PROJECT)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from probe_core.capture.living import Census, boot_id, is_alive
+from probe_core.capture.place import default_spool
 from probe_core.errors import SpoolError
 from probe_core.model import Run, RunState
 
@@ -193,17 +194,7 @@ class Spool:
 
         SpoolError when only /tmp is left and the place there is not the user's own.
         """
-        environ = os.environ if environ is None else environ
-        if said := environ.get("PROBE_SPOOL"):
-            return cls(Path.cwd() / said)
-        state, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME", "")
-        if state.startswith("/"):
-            usual = Path(state) / "probe"
-        elif home.startswith("/"):
-            usual = Path(home) / ".local/state/probe"
-        else:
-            return cls(_own_place_below_tmp())
-        return cls(usual if _can_be_written(usual) else _own_place_below_tmp())
+        return cls(default_spool(environ))
 
     def runs(self) -> list[RunFolder]:
         """List the complete runs by their start, the oldest first; none when there is no spool."""
@@ -295,26 +286,6 @@ def _is_uuid(name: str) -> bool:
     parts = name.split("-")
     digits = set("0123456789abcdef")
     return [len(part) for part in parts] == [8, 4, 4, 4, 12] and digits.issuperset("".join(parts))
-
-
-def _can_be_written(folder: Path) -> bool:
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
-
-
-def _own_place_below_tmp() -> Path:
-    """/tmp is everybody's: only a folder that is ours, and that nobody else can write, will do."""
-    place = Path(f"/tmp/probe-{os.geteuid()}")
-    try:
-        found = place.lstat()
-    except FileNotFoundError:
-        return place
-    except OSError as error:
-        raise SpoolError(place, _reason(error)) from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise SpoolError(place, "it is not a folder that only you can write; set PROBE_SPOOL")
-    return place
 
 
 def _reason(error: OSError) -> str:

@@ -134,9 +134,9 @@ def _ask_engines(prepared: _Prepared, folder: Path) -> None:
 
 def _spool(request: Request) -> str:
     """Give the spool's folder as the launcher would choose it."""
-    from probe_core.capture.spool import Spool
+    from probe_core.capture.place import default_spool
 
-    return str(Path.cwd() / request.spool if request.spool else Spool.default().folder)
+    return str(Path.cwd() / request.spool if request.spool else default_spool())
 
 
 def _make_folders(spool: str, folder: Path) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from probe_core.hooks import Format, Option, hook
-from probe_core.model import RunGraph
+
+if TYPE_CHECKING:
+    from probe_core.model import RunGraph
 
 
 def _prov_json(graph: RunGraph, out: BinaryIO, options: Mapping[str, Any]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from probe_core.hooks import Declared, Engine, Finding, Preparation, hook
-from probe_core.model import Step
-from probe_make import declarations
 from probe_make.surroundings import surroundings
+
+if TYPE_CHECKING:
+    from probe_core.model import Step
 
 OWN_SHELL = "SHELL= on the command line replaces the Makefile's own SHELL; `probe make` needs no SHELL="
 
@@ -35,7 +37,9 @@ class Make:
 
     def declared(self, run_folder: Path) -> Declared | None:
         """Give the targets whose recipes ran, with their prerequisites."""
-        return declarations.declared(run_folder)
+        from probe_make.declarations import declared
+
+        return declared(run_folder)
 
     def remedy(self, finding: Finding, step: Step | None = None) -> str | None:
         """Give the line to add to the Makefile."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from probe_core.hooks import Declared, Engine, Finding, Preparation, hook
-from probe_core.model import Step
+
+if TYPE_CHECKING:
+    from probe_core.model import Step
 
 
 class Snakemake:
