@@ -201,6 +201,28 @@ CALL(int, removexattr, (const char *path, const char *name), (path, name), note_
 CALL(int, lremovexattr, (const char *path, const char *name), (path, name), note_names(PROBE_METADATA, PROBE_NO_FOLLOW, AT_FDCWD, path, failed))
 CALL(int, fremovexattr, (int descriptor, const char *name), (descriptor, name), note_metadata_of(descriptor, failed))
 
+/* Files that libc itself opens on the way: said once per exec, as libc's default configuration has them. */
+POINTER(void *, getpwnam, (const char *name), (name), note_database(PASSWD))
+POINTER(void *, getpwuid, (uid_t id), (id), note_database(PASSWD))
+CALL(int, getpwnam_r, (const char *name, void *to, char *text, size_t size, void *found), (name, to, text, size, found), note_database(PASSWD))
+CALL(int, getpwuid_r, (uid_t id, void *to, char *text, size_t size, void *found), (id, to, text, size, found), note_database(PASSWD))
+POINTER(void *, getgrnam, (const char *name), (name), note_database(GROUP))
+POINTER(void *, getgrgid, (gid_t id), (id), note_database(GROUP))
+CALL(int, getgrnam_r, (const char *name, void *to, char *text, size_t size, void *found), (name, to, text, size, found), note_database(GROUP))
+CALL(int, getgrgid_r, (gid_t id, void *to, char *text, size_t size, void *found), (id, to, text, size, found), note_database(GROUP))
+CALL(int, getgrouplist, (const char *name, gid_t group, gid_t *groups, int *count), (name, group, groups, count), note_database(GROUP))
+CALL(int, getaddrinfo, (const char *host, const char *service, const void *hints, void *found), (host, service, hints, found), note_database(HOSTS))
+POINTER(void *, localtime, (const time_t *time), (time), note_database(ZONE))
+POINTER(void *, localtime_r, (const time_t *time, void *to), (time, to), note_database(ZONE))
+CALL(time_t, mktime, (void *broken_down), (broken_down), note_database(ZONE))
+BY_HAND(tzset, "databases.c")
+SKIP(setlocale, "which of the many locale files are opened is libc's affair; the variables are noted")
+SKIP(iconv_open, "as setlocale")
+SKIP(getpwent, "walks what getpwnam reads; rare")
+SKIP(_IO_fopen, "an old name that no compiler has used for decades")
+SKIP(_IO_fclose, "as _IO_fopen")
+SKIP(_IO_popen, "as _IO_fopen")
+
 /* Programs: noted before the call, with the environment repaired. */
 BY_HAND(execve, "execs.c")
 BY_HAND(execv, "execs.c")

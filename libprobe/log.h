@@ -32,7 +32,7 @@ struct this_exec {
     uint64_t exec;      /* block.exec of our frames; 0 = a fork child that noted nothing yet */
     uint32_t pid;       /* of the process that has this exec */
     uint32_t described; /* the descriptors 0..2 of a fork child have been noted */
-    uint32_t raw_calls; /* GAPs already said of this exec, see raw.c */
+    uint32_t said;      /* what is noted once per exec: GAPs (raw.c), libc's own files (databases.c) */
     uint32_t ended;     /* EXIT has been written */
     uint64_t directories[PROBE_DIRECTORY_SLOTS]; /* keys already named; lowest bit: not to be noted */
     struct fold folds[PROBE_FOLD_SLOTS];

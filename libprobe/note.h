@@ -33,6 +33,10 @@ void note_metadata_of(int descriptor, int failed);
 void note_place(int failed);
 void note_pipe(const int ends[2], int failed);
 
+/* A file that libc reads by itself, once per exec. */
+enum database { PASSWD = 16, GROUP, HOSTS, ZONE }; /* bits of own->said */
+void note_database(enum database which);
+
 /* A written descriptor that is about to be closed: what it is now. `noted` of it tells whether one is to be written. */
 struct closing {
     int descriptor;

@@ -71,11 +71,11 @@ static int is_noted(long number)
     }
 }
 
-/* Bits of own->raw_calls: each kind is said once per exec. */
+/* Bits of own->said: each kind is said once per exec. */
 static void gap_once(unsigned bit, uint32_t reason, const char *text)
 {
     log_announce();
-    if (!(__atomic_fetch_or(&own->raw_calls, 1u << bit, __ATOMIC_RELAXED) >> bit & 1))
+    if (!(__atomic_fetch_or(&own->said, 1u << bit, __ATOMIC_RELAXED) >> bit & 1))
         note_gap(reason, text);
 }
 

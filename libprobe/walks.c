@@ -2,29 +2,41 @@
  * Functions that walk directories inside libc: ftw, glob, fts.
  */
 #include <fts.h>
-#include <ftw.h>
 #include <glob.h>
 
 #include "process.h"
 #include "wrap.h"
 
+#define WALK_CHANGES_DIRECTORY 4 /* FTW_CHDIR */
+
 typedef int visitor(const char *path, const void *status, int type, void *place);
 
 static __thread visitor *visit; /* of the innermost walk of this thread */
 
+static int is_glibc(void)
+{
+    static int glibc = -1;
+    if (glibc < 0)
+        glibc = lookup_next("gnu_get_libc_version") != NULL;
+    return glibc;
+}
+
+enum { IS_FILE, IS_DIRECTORY, UNREADABLE, UNKNOWN, IS_LINK, IS_DIRECTORY_AFTER }; /* glibc's; musl begins with 1 */
+
 static int note_visit(const char *path, const void *status, int type, void *place)
 {
     visitor *user = visit;
-    if (type == FTW_D || type == FTW_DP || type == FTW_DNR)
-        note_access(PROBE_LIST, 0, AT_FDCWD, path, type == FTW_DNR ? EACCES : 0);
+    int what = is_glibc() ? type : type - 1;
+    if (what == IS_DIRECTORY || what == IS_DIRECTORY_AFTER || what == UNREADABLE)
+        note_access(PROBE_LIST, 0, AT_FDCWD, path, what == UNREADABLE ? EACCES : 0);
     else
-        note_access(PROBE_LOOKUP, 0, AT_FDCWD, path, type == FTW_NS ? EACCES : 0);
+        note_access(PROBE_LOOKUP, 0, AT_FDCWD, path, what == UNKNOWN ? EACCES : 0);
     int result = user(path, status, type, place);
     visit = user; /* a walk inside the visit has set its own */
     return result;
 }
 
-/* Where FTW_CHDIR changes the directory under us, relative names would be misread: only the root is noted. */
+/* Where the walk changes the directory under us, relative names would be misread: only the root is noted. */
 #define WALKS(NAME, PARAMETERS, ARGUMENTS, CHANGES_DIRECTORY)                \
     WRAPPER(int, NAME, PARAMETERS)                                           \
     {                                                                        \
@@ -43,8 +55,8 @@ static int note_visit(const char *path, const void *status, int type, void *plac
 
 WALKS(ftw, (const char *path, visitor *user, int depth), (path, user, depth), 0)
 WALKS(ftw64, (const char *path, visitor *user, int depth), (path, user, depth), 0)
-WALKS(nftw, (const char *path, visitor *user, int depth, int flags), (path, user, depth, flags), flags & FTW_CHDIR)
-WALKS(nftw64, (const char *path, visitor *user, int depth, int flags), (path, user, depth, flags), flags & FTW_CHDIR)
+WALKS(nftw, (const char *path, visitor *user, int depth, int flags), (path, user, depth, flags), flags & WALK_CHANGES_DIRECTORY)
+WALKS(nftw64, (const char *path, visitor *user, int depth, int flags), (path, user, depth, flags), flags & WALK_CHANGES_DIRECTORY)
 
 static void note_listed(const char *path, size_t length)
 {
@@ -118,10 +130,7 @@ FTS_OPENS(fts64_open)
 /* glibc's entry; other libcs have none or another, whose fields we do not know. */
 static void note_entry(const FTSENT *entry)
 {
-    static int glibc = -1;
-    if (glibc < 0)
-        glibc = lookup_next("gnu_get_libc_version") != NULL;
-    if (!glibc || !entry)
+    if (!is_glibc() || !entry)
         return;
     int listed = entry->fts_info == FTS_D || entry->fts_info == FTS_DNR;
     note_access(listed ? PROBE_LIST : PROBE_LOOKUP, 0, AT_FDCWD, entry->fts_path,
