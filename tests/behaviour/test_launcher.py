@@ -1,4 +1,4 @@
-"""What a command finds around it under probe-record, how it ends, and what happens where recording cannot start."""
+"""What a command finds around it under probe-record, how it ends, and what if recording cannot start."""
 
 from __future__ import annotations
 
