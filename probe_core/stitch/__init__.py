@@ -1,0 +1,31 @@
+"""Stitching: from a run's folder to its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from probe_core.capture.spool import RunFolder
+from probe_core.hooks import Engine
+from probe_core.model import RunGraph
+from probe_core.stitch.core import Stitcher, stitch_traces
+from probe_core.stitch.declare import declared_by
+from probe_core.stitch.digests import Digester, KnownDigests
+from probe_core.stitch.files import DiskFacts
+
+__all__ = ["Stitcher", "stitch", "stitch_traces"]
+
+
+def stitch(folder: RunFolder, engines: Sequence[Engine], *, known: KnownDigests | None = None) -> RunGraph:
+    """Read a run's folder and make its graph, with proofs and digests from the disk as it is now.
+
+    ``known`` are digests that the history has already. Raises SpoolError when the folder is no run.
+    """
+    from probe_core.capture.reader import read
+
+    run = folder.run()
+    traces = read(folder)
+    spool = folder.path.parent.parent
+    files = DiskFacts((bytes(spool / "runs"), bytes(spool / "lib")), run.host)
+    declared = declared_by(engines, folder.path, first=run.engine)
+    descriptors = [(one.path, one.device, one.inode) for one in folder.descriptors()]
+    return stitch_traces(run, traces, declared, files, descriptors=descriptors, digester=Digester(known))

@@ -1,0 +1,84 @@
+"""Pipes and sockets between execs, by inode.
+
+Who holds only the writing end writes, who holds only the reading end reads. A holder of both (the
+shell that made the pipe) is a party only where one side has nobody else. A forked shell that exec'd a
+program holding the same end only passed it on.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+
+from probe_core.capture.trace import NONE, Kind
+from probe_core.model import Channel
+from probe_core.stitch.processes import Tree
+from probe_core.stitch.tape import Tape
+
+_READS, _WRITES = 1, 2
+_ENDS = {os.O_RDONLY: _READS, os.O_WRONLY: _WRITES, os.O_RDWR: _READS | _WRITES}
+
+
+@dataclass(slots=True)
+class _Pipe:
+    kind: str
+    name: str
+    first: int
+    ends: dict[int, int] = field(default_factory=dict)  # program -> bits
+
+
+def channels_of(tape: Tape, tree: Tree, number_of: list[int]) -> list[Channel]:
+    """All channels with both a writer and a reader. ``number_of`` gives a program's final number."""
+    channels: list[Channel] = []
+    for pipe in sorted(_pipes(tape, tree).values(), key=lambda pipe: (pipe.first, pipe.name)):
+        writers, readers = _parties(pipe, tree)
+        if writers and readers and len(writers | readers) > 1:
+            ordered = [tuple(sorted(number_of[program] for program in side)) for side in (writers, readers)]
+            channels.append(Channel(len(channels), pipe.kind, pipe.name, ordered[0], ordered[1]))
+    return channels
+
+
+def _pipes(tape: Tape, tree: Tree) -> dict[tuple[str, int, int], _Pipe]:
+    trace = tape.trace
+    pipes: dict[tuple[str, int, int], _Pipe] = {}
+    other_end: dict[tuple[str, int, int], tuple[str, int, int]] = {}
+    last_pair: tuple[int, tuple[str, int, int]] | None = None
+    for row in tape.rows((Kind.DESCRIPTOR, Kind.PIPE)):
+        number = trace.identity[row]
+        identity = trace.identities[number] if number != NONE else None
+        if identity is None or not (stat.S_ISFIFO(identity.mode) or stat.S_ISSOCK(identity.mode)):
+            continue
+        socket, image = stat.S_ISSOCK(identity.mode), trace.image[row]
+        key = (tape.hosts[image], identity.device, identity.inode)
+        if socket and trace.kind[row] == Kind.PIPE:  # the ends of a socketpair are noted one after the other
+            if last_pair is not None and last_pair[0] == image and last_pair[1] != key:
+                other_end[key] = last_pair[1]
+                last_pair = None
+            else:
+                last_pair = (image, key)
+        key = other_end.get(key, key)
+        kind = "socket" if socket else "pipe"
+        pipe = pipes.setdefault(key, _Pipe(kind, f"{kind}:[{key[2]}]", trace.when[row]))
+        program = tree.of_image[image]
+        pipe.ends[program] = pipe.ends.get(program, 0) | _ENDS.get(identity.flags & os.O_ACCMODE, 0)
+    return pipes
+
+
+def _parties(pipe: _Pipe, tree: Tree) -> tuple[set[int], set[int]]:
+    kept = {program: ends for program, ends in pipe.ends.items() if not _passes_on(program, ends, pipe, tree)}
+    if pipe.kind == "socket":  # both ways
+        return set(kept), set(kept)
+    writers = {program for program, ends in kept.items() if ends == _WRITES}
+    readers = {program for program, ends in kept.items() if ends == _READS}
+    both = {program for program, ends in kept.items() if ends == _READS | _WRITES}
+    return writers or both - readers, readers or both - writers
+
+
+def _passes_on(program: int, ends: int, pipe: _Pipe, tree: Tree) -> bool:
+    own = tree.programs[program]
+    if not own.forked:
+        return False
+    line = tree.lives[own.life].programs
+    after = line[line.index(program) + 1 :]
+    return bool(after) and pipe.ends.get(after[0], 0) & ends != 0

@@ -1,0 +1,156 @@
+"""Accesses in bulk: the rows of paths that nobody wrote become columns without an object a row."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import compress, groupby
+from operator import itemgetter
+
+from probe_core.capture.trace import NONE, Kind, Trace
+from probe_core.model import Accesses, Act
+from probe_core.stitch.drafts import ABSENT
+
+_PLAIN = {Kind.READ: Act.READ, Kind.LOOKUP: Act.LOOKUP, Kind.LIST: Act.LIST}
+_WALKED = (
+    Kind.LOAD, Kind.WRITE, Kind.CLOSE, Kind.REMOVE, Kind.RENAME, Kind.LINK, Kind.SYMLINK, Kind.MAKE,
+    Kind.CHANGE, Kind.METADATA, Kind.DESCRIPTOR, Kind.START,
+)  # fmt: skip
+Row = tuple[int, int, int, int, int, int, int]  # first, exec, version, act, last, count, error
+
+
+def _table(yes: Iterable[int], value: int = 1) -> bytes:
+    table = bytearray(256)
+    for byte in yes:
+        table[byte] = value
+    return bytes(table)
+
+
+_IS_PLAIN = _table(map(int, _PLAIN))
+_IS_WALKED = _table(map(int, _WALKED))
+_IS_READ = _table((Kind.READ,))
+_IS_FAILED = _table(range(1, 256))
+_IS_ODD_ERROR = _table(set(range(1, 256)) - ABSENT)
+_NOT = bytes((1, 0)) + bytes(254)
+_TO_ACT = bytes(next((int(act) for kind, act in _PLAIN.items() if kind == byte), 0) for byte in range(256))
+
+
+def _and(left: bytes, right: bytes) -> bytes:
+    """Bytewise and of two columns of 0 and 1, a machine word at a time."""
+    both = int.from_bytes(left, "little") & int.from_bytes(right, "little")
+    return both.to_bytes(len(left), "little")
+
+
+def _or(left: bytes, right: bytes) -> bytes:
+    both = int.from_bytes(left, "little") | int.from_bytes(right, "little")
+    return both.to_bytes(len(left), "little")
+
+
+@dataclass(slots=True)
+class Plain:
+    """What one look over the columns tells. Paths are indexes of the trace."""
+
+    is_plain: bytes  # row by row: READ, LOOKUP or LIST
+    failed: bytes
+    first_read: dict[int, int] = field(default_factory=dict)  # path -> when first opened for reading
+    seen: set[int] = field(default_factory=set)  # paths that were there, of any plain kind
+    missed: set[int] = field(default_factory=set)  # paths of which some look-up failed
+    odd: set[int] = field(default_factory=set)  # paths that failed otherwise than by absence
+
+
+def survey(trace: Trace) -> Plain:
+    """Sort the paths of the plain rows by what happened to them."""
+    kinds, errors = trace.kind.tobytes(), trace.error.tobytes()
+    plain, failed = kinds.translate(_IS_PLAIN), errors.translate(_IS_FAILED)
+    found = Plain(plain, failed)
+    read = _and(kinds.translate(_IS_READ), failed.translate(_NOT))
+    # Written backwards, so that the first row of each path stays.
+    found.first_read = dict(
+        zip(compress(trace.path[::-1], read[::-1]), compress(trace.when[::-1], read[::-1]), strict=True)
+    )
+    looked = _and(_and(plain, kinds.translate(_IS_READ).translate(_NOT)), failed.translate(_NOT))
+    found.seen = set(compress(trace.path, looked)) | found.first_read.keys()
+    if any(failed):
+        found.missed = set(compress(trace.path, _and(plain, failed)))
+        found.odd = set(compress(trace.path, _and(plain, errors.translate(_IS_ODD_ERROR))))
+        found.missed.discard(NONE)
+    found.seen.discard(NONE)
+    return found
+
+
+def split(trace: Trace, plain: Plain, walked_paths: set[int]) -> tuple[bytes, list[int]]:
+    """Divide the rows: a mask of those done in bulk, and the list of those to be walked."""
+    paths = trace.path
+    marks = bytearray(len(trace.paths) + 1)
+    for path in walked_paths:
+        marks[path] = 1
+    marks[-1] = 1  # no path
+    try:
+        walked = bytes(map(marks.__getitem__, paths))
+    except IndexError:  # some rows have no path
+        end = len(trace.paths)
+        walked = bytes(map(marks.__getitem__, [end if path == NONE else path for path in paths]))
+    bulk = _and(plain.is_plain, walked.translate(_NOT))
+    rest = _or(_and(plain.is_plain, walked), trace.kind.tobytes().translate(_IS_WALKED))
+    return bulk, list(compress(range(len(trace)), rest))
+
+
+def bulk(
+    trace: Trace, mask: bytes, failed: bytes, exec_of: Sequence[int], version_of: Sequence[int]
+) -> Accesses:
+    """The masked rows as accesses. ``exec_of`` is by image, ``version_of`` by path (-1: left out)."""
+    if any(map((-1).__eq__, version_of)):
+        keep = bytes(number >= 0 for number in version_of) + b"\0"
+        end = len(version_of)
+        kept = bytes(keep[path if path != NONE else end] for path in compress(trace.path, mask))
+        if not all(kept):
+            wide = bytearray(mask)
+            for row in compress(compress(range(len(trace)), mask), kept.translate(_NOT)):
+                wide[row] = 0
+            mask = bytes(wide)
+    whole = all(mask)
+
+    def column(values: array[int]) -> array[int]:
+        return values[:] if whole else array(values.typecode, compress(values, mask))
+
+    acts = trace.kind.tobytes().translate(_TO_ACT)
+    if any(failed):
+        missing = int.from_bytes(failed, "little") * int(Act.MISSING)
+        kept_acts = int.from_bytes(acts, "little") & int.from_bytes(failed.translate(_NOT), "little") * 255
+        acts = (missing | kept_acts).to_bytes(len(acts), "little")
+    first, last = column(trace.when), column(trace.last)
+    return Accesses(
+        exec=array("I", map(exec_of.__getitem__, compress(trace.image, mask))),
+        version=array("I", map(version_of.__getitem__, compress(trace.path, mask))),
+        act=column(array("B", acts)),
+        first=first,
+        last=array("q", map(max, first, last)),
+        count=array("I", map(max, column(trace.count), _ones(len(first)))),
+        error=column(trace.error),
+    )
+
+
+def _ones(length: int) -> bytes:
+    return b"\1" * length
+
+
+def merge(base: Accesses, more: Sequence[Row]) -> Accesses:
+    """Both in order of ``first``; of equal times those of ``more`` come first. ``more`` is sorted."""
+    out = Accesses()
+    names = ("first", "exec", "version", "act", "last", "count", "error")
+    begin = 0
+    times = base.first
+    places = ((bisect_right(times, row[0] - 1), row) for row in more)
+    for place, group in groupby(places, key=itemgetter(0)):
+        columns = zip(*(row for _, row in group), strict=True)
+        for name, values in zip(names, columns, strict=True):
+            column = getattr(out, name)
+            if place > begin:
+                column.extend(getattr(base, name)[begin:place])
+            column.extend(values)
+        begin = place
+    for name in names:
+        getattr(out, name).extend(getattr(base, name)[begin:])
+    return out

@@ -1,0 +1,284 @@
+"""Stitching: traces and declarations become the graph of a run."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from probe_core.capture.trace import NONE, Kind, Trace
+from probe_core.hooks import Declared
+from probe_core.model import Exec, FileVersion, Gap, GapReason, Process, Run, RunGraph, RunState, Variable
+from probe_core.stitch.assemble import Assembly, Found
+from probe_core.stitch.channels import channels_of
+from probe_core.stitch.columns import Plain, Row, bulk, merge, split, survey
+from probe_core.stitch.declare import declarations_of, facts_of
+from probe_core.stitch.digests import Digester, ToldDigests
+from probe_core.stitch.drafts import NOWHERE, Names
+from probe_core.stitch.files import FileFacts
+from probe_core.stitch.gaps import gap
+from probe_core.stitch.inherited import Inherited, settle_makers
+from probe_core.stitch.processes import Tree, grow
+from probe_core.stitch.programs import Programs
+from probe_core.stitch.redact import SECRET_NAME, Redactor
+from probe_core.stitch.steps import Steps, assign
+from probe_core.stitch.tape import Tape, join
+from probe_core.stitch.unseen import gaps_of
+from probe_core.stitch.versions import Walk
+
+_NAMED = (
+    Kind.WRITE, Kind.REMOVE, Kind.RENAME, Kind.LINK, Kind.SYMLINK, Kind.MAKE, Kind.CHANGE, Kind.METADATA,
+)  # fmt: skip
+Descriptors = Iterable[tuple[bytes, int, int]]
+
+
+def stitch_traces(
+    run: Run,
+    traces: Sequence[Trace],
+    declared: Sequence[Declared],
+    files: FileFacts,
+    *,
+    descriptors: Descriptors = (),
+    digester: Digester | None = None,
+) -> RunGraph:
+    """Make the graph of a run. Nothing is read but what ``files`` and ``digester`` give.
+
+    ``descriptors`` are path, device and inode of what the launcher inherited.
+    """
+    return _Stitching(run, join(traces), declared, files).graph(descriptors, digester)
+
+
+class Stitcher:
+    """Stitching that can be resumed: feed it batches of traces, ask for the graph at any time.
+
+    A batch is a Trace of committed frames, with the images they belong to (again or for the first time).
+    However a trace is cut into batches, and fed in order, the graph is the same.
+    """
+
+    def __init__(
+        self, run: Run, declared: Sequence[Declared], files: FileFacts, *, descriptors: Descriptors = ()
+    ) -> None:
+        self.run, self.declared, self.files = run, declared, files
+        self._descriptors = tuple(descriptors)
+        self._batches: list[Trace] = []
+
+    def feed(self, batch: Trace) -> None:
+        """Take in the frames that were committed since."""
+        self._batches.append(batch)
+
+    def graph(self, digester: Digester | None = None) -> RunGraph:
+        """The graph of all that was fed so far."""
+        return stitch_traces(
+            self.run,
+            self._batches,
+            self.declared,
+            self.files,
+            descriptors=self._descriptors,
+            digester=digester,
+        )
+
+
+class _Stitching:
+    def __init__(self, run: Run, tape: Tape, declared: Sequence[Declared], files: FileFacts) -> None:
+        self.run, self.tape, self.trace, self.files, self.declared = run, tape, tape.trace, files, declared
+        self.tree: Tree = grow(tape, over=run.state is not RunState.OPEN)
+        self.order = sorted(range(len(self.tree.programs)), key=lambda n: (self.tree.programs[n].started, n))
+        self.exec_of = _inverse(self.order)
+        lives = sorted(range(len(self.tree.lives)), key=lambda n: (self.tree.lives[n].started, n))
+        self.lives, self.process_of = lives, _inverse(lives)
+        self.redactor = Redactor(
+            (key, digest)
+            for key, variables in zip(tape.keys, self.trace.environments, strict=True)
+            for name, digest, value in variables
+            if value is None and SECRET_NAME.search(name)
+        )
+
+    def graph(self, descriptors: Descriptors, digester: Digester | None) -> RunGraph:
+        declarations = declarations_of(self.declared, self.redactor)
+        steps = assign(self.tree, self.trace.images, declarations, self.run.outer_step)
+        names = Names(self.trace.paths, self.files)
+        plain = survey(self.trace)
+        inherited = Inherited(self.tape, self.tree, descriptors)
+        walk = Walk(self.trace, names, self.files, self.tree.of_image)
+        walked = self._walked_paths(names, plain, inherited)
+        mask, rows = split(self.trace, plain, walked)
+        self._walk(walk, rows, inherited, names)
+        found = self._found(names, plain, walked)
+        assembly = Assembly(names, self.files, self.tree, walk.states, found)
+        told = ToldDigests(one.facts.get("digests") for one in declarations)
+        versions, gaps = assembly.versions(self.exec_of, told, digester)
+        graph = RunGraph(self._run_facts(), steps=steps.steps, processes=self._processes(steps))
+        self._execs(graph, steps)
+        graph.versions = [self._clean(version) for version in versions]
+        graph.channels = channels_of(self.tape, self.tree, self.exec_of)
+        self._accesses(graph, walk, mask, plain, names, walked, assembly)
+        own = [replace(one, exec=self.exec_of[one.exec]) for one in inherited.gaps if one.exec is not None]
+        self._gaps(graph, [*own, *gaps, *steps.gaps], steps)
+        return graph
+
+    # ---- files
+
+    def _walked_paths(self, names: Names, plain: Plain, inherited: Inherited) -> set[int]:
+        """The trace's paths whose rows must be looked at one by one."""
+        trace = self.trace
+        hot: set[int] = set()
+        for row in self.tape.rows(_NAMED):
+            for index in (trace.path[row], trace.second[row]):
+                if index != NONE and trace.paths[index].startswith(b"/"):
+                    hot.update(names.lead(index))
+        leads = {path: names.lead(path) for path in sorted(plain.seen | plain.missed)}
+        there = {leads[path].name for path in plain.seen}
+        hot |= {leads[path].name for path in plain.missed if leads[path].name in there}
+        hot |= inherited.resolve(names, self.files, sorted(there - {NOWHERE}))
+        folders = {
+            path
+            for path in plain.first_read
+            if leads[path].name != NOWHERE
+            and self.files.fact(names.paths[leads[path].name]).kind == "directory"
+        }
+        odd = {path for path, lead in leads.items() if lead.target != NOWHERE or lead.name in hot}
+        return folders | odd | plain.odd
+
+    def _walk(self, walk: Walk, rows: Sequence[int], inherited: Inherited, names: Names) -> None:
+        programs = Programs(self.tape, self.tree, names, self.files)
+        unseen: dict[int, int] = {}
+        for number in self.tree.unanswered:
+            note = self.tree.programs[number].note
+            if note is not None:
+                unseen[note] = number
+        begun: set[int] = set()
+        for row in sorted([*rows, *unseen]) if unseen else rows:
+            kind = self.trace.kind[row]
+            if kind == Kind.DESCRIPTOR:
+                inherited.take(walk, row)
+            elif kind == Kind.LOAD:
+                programs.load(walk, row)
+            elif kind == Kind.START or row in unseen:
+                number = unseen[row] if row in unseen else self.tree.of_image[self.trace.image[row]]
+                begun.add(number)
+                programs.begin(walk, number)
+            else:
+                walk.row(row)
+        for number, program in enumerate(self.tree.programs):
+            if not program.forked and number not in begun:
+                programs.begin(walk, number)
+        programs.settle_forked()
+        settle_makers((draft for state in walk.states.values() for draft in state.drafts), self.tree)
+
+    def _found(self, names: Names, plain: Plain, walked: set[int]) -> dict[int, Found]:
+        """The names that only bulk rows touch (or also do), with when they were first read."""
+        found: dict[int, Found] = {}
+        for path in plain.seen | plain.missed:
+            name = names.lead(path).name
+            if path in walked or name == NOWHERE:
+                continue
+            first, known = plain.first_read.get(path), found.get(name)
+            if known is not None and known.first_read is not None:
+                first = min(first, known.first_read) if first is not None else known.first_read
+            found[name] = Found(name, first, path not in plain.seen)
+        return found
+
+    def _accesses(
+        self, graph: RunGraph, walk: Walk, mask: bytes, plain: Plain, names: Names, walked: set[int],
+        assembly: Assembly,
+    ) -> None:  # fmt: skip
+        version_of = array("q", bytes(8 * len(self.trace.paths)))
+        for path in plain.seen | plain.missed:
+            if path not in walked:
+                version_of[path] = assembly.number_of.get(names.lead(path).name, -1)
+        exec_of_image = [self.exec_of[program] if program >= 0 else 0 for program in self.tree.of_image]
+        base = bulk(self.trace, mask, plain.failed, exec_of_image, version_of)
+        more: list[Row] = [
+            (first, self.exec_of[program], draft.number, act, last, count, error)
+            for first, program, draft, act, last, count, error in walk.accesses
+        ]
+        more.sort(key=lambda row: row[0])
+        graph.accesses = merge(base, more)
+
+    def _clean(self, version: FileVersion) -> FileVersion:
+        path = self.redactor.path(version.path)
+        if path is version.path or path == version.path:
+            return version
+        return replace(version, path=path, volume_path=self.redactor.path(version.volume_path))
+
+    # ---- processes
+
+    def _processes(self, steps: Steps) -> list[Process]:
+        made = []
+        for number, index in enumerate(self.lives):
+            life = self.tree.lives[index]
+            own = [self.tree.programs[program] for program in life.programs]
+            begin = next((n for n, program in enumerate(own) if not program.forked), 0)
+            step = steps.of_program[life.programs[begin]] if own else None
+            status = self.run.status if life.status is None and number == 0 else life.status
+            made.append(
+                Process(
+                    number, life.pid, self.process_of[life.parent] if life.parent is not None else None, step,
+                    life.started, life.ended, status, life.user, life.system, life.memory, life.host,
+                )
+            )  # fmt: skip
+        return made
+
+    def _execs(self, graph: RunGraph, steps: Steps) -> None:
+        trace = self.trace
+        environments: dict[int, int] = {}
+        for number, index in enumerate(self.order):
+            program = self.tree.programs[index]
+            image = trace.images[program.image] if program.image is not None else None
+            known = image.environment if image is not None else None
+            if known is not None and known not in environments:
+                environments[known] = len(graph.environments)
+                graph.environments.append(
+                    tuple(
+                        Variable(name, digest, self._value(value))
+                        for name, digest, value in trace.environments[known]
+                    )
+                )
+            graph.execs.append(
+                Exec(
+                    number, self.process_of[program.life],
+                    self.exec_of[program.previous] if program.previous is not None else None, program.forked,
+                    steps.of_program[index], self.redactor.text(program.path),
+                    self.redactor.arguments(program.arguments), program.directory, program.started,
+                    program.ended,
+                    environments[known] if known is not None else None,
+                    image.libraries if image is not None else (), image.uid if image is not None else None,
+                )
+            )  # fmt: skip
+
+    def _value(self, value: bytes | None) -> bytes | None:
+        return self.redactor.text(value) if value is not None else None
+
+    # ---- the run
+
+    def _run_facts(self) -> Run:
+        run = self.run
+        ended = run.ended
+        if ended is None and run.state is RunState.LOST and len(self.trace):
+            ended = self.trace.when[-1]
+        facts = facts_of(self.declared, self.redactor)
+        return self.redactor.run(replace(run, ended=ended, facts={**run.facts, **facts}))
+
+    def _gaps(self, graph: RunGraph, others: list[Gap], steps: Steps) -> None:
+        seen = gaps_of(self.tape, self.tree, self.exec_of, steps.of_program, self.redactor)
+        told = [gap_of_engine(self.redactor.string(text)) for one in self.declared for text in one.gaps]
+        lost = [gap(GapReason.LAUNCHER_LOST)] if self.run.state is RunState.LOST else []
+        graph.gaps = [*lost, *seen, *(self._clean_gap(one) for one in others), *told]
+
+    def _clean_gap(self, one: Gap) -> Gap:
+        about = self.redactor.path(one.about)
+        if about == one.about:
+            return one
+        return gap(one.reason, about, exec=one.exec, step=one.step)
+
+
+def gap_of_engine(sentence: str) -> Gap:
+    """What an engine could not tell."""
+    return gap(GapReason.NOT_RECORDED, detail=sentence)
+
+
+def _inverse(order: Sequence[int]) -> list[int]:
+    place = [0] * len(order)
+    for number, index in enumerate(order):
+        place[index] = number
+    return place

@@ -1,0 +1,43 @@
+"""Reading what the engines declared of a run, redacted, and making one of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from probe_core.errors import PluginError
+from probe_core.hooks import Declared, Engine
+from probe_core.model import Declaration
+from probe_core.stitch.redact import Redactor
+
+
+def declared_by(engines: Sequence[Engine], folder: Path, *, first: str | None = None) -> list[Declared]:
+    """Ask each engine for what it left in the run's folder; the engine named ``first`` comes first.
+
+    A broken plugin is told as what it could not tell, and stops nothing.
+    """
+    found: list[Declared] = []
+    for engine in sorted(engines, key=lambda engine: (engine.name != first, engine.name)):
+        try:
+            declared = engine.declared(folder)
+        except Exception as error:
+            declared = Declared(
+                gaps=(str(PluginError(engine.name, f"its declarations cannot be read: {error}")),)
+            )
+        if declared is not None:
+            found.append(declared)
+    return found
+
+
+def declarations_of(declared: Sequence[Declared], redactor: Redactor) -> list[Declaration]:
+    """All declarations, redacted."""
+    return [redactor.declaration(one) for part in declared for one in part.declarations]
+
+
+def facts_of(declared: Sequence[Declared], redactor: Redactor) -> dict[str, Any]:
+    """What the engines told of the run as a whole; the earlier engine's word counts."""
+    facts: dict[str, Any] = {}
+    for part in reversed(declared):
+        facts.update(redactor.json(dict(part.facts)))
+    return facts

@@ -1,0 +1,107 @@
+"""One sentence and one remedy for each reason why something was not seen."""
+
+from __future__ import annotations
+
+import os
+
+from probe_core.model import Gap, GapReason
+
+# Reason -> (sentence with {about}, remedy).
+TEXTS: dict[GapReason, tuple[str, str]] = {
+    GapReason.STATIC: (
+        "{about} is statically linked, so what it read and wrote was not seen",
+        "use a dynamically linked build of it, or declare its inputs and outputs in the workflow",
+    ),
+    GapReason.PRIVILEGED: (
+        "{about} runs with changed privileges (set-uid, set-gid or capabilities), so it was not seen",
+        "run it as a user who needs no such change, or declare its inputs and outputs",
+    ),
+    GapReason.FOREIGN: (
+        "{about} is built for another word size or machine, so what it read and wrote was not seen",
+        "use a build of it for this machine's own architecture",
+    ),
+    GapReason.UNREADABLE: (
+        "{about} could not be read, so whether it can be recorded is not known",
+        "make the program readable by the user who runs it",
+    ),
+    GapReason.IO_URING: (
+        "{about} used io_uring; files that it opened that way were not seen",
+        "switch io_uring off in that program for the recording",
+    ),
+    GapReason.NAMESPACE: (
+        "{about} was loaded into a namespace of its own; its calls were not seen",
+        "run without RTLD_DEEPBIND or dlmopen, or declare the files it touches",
+    ),
+    GapReason.ROOT_CHANGED: (
+        "{about} changed its root or mounts; paths after that may name other files than recorded",
+        "record inside the container or the new root, with probe-record copied there",
+    ),
+    GapReason.NO_ROOM: (
+        "there was no room to record more (disk full, quota or read-only spool)",
+        "free space, or set PROBE_SPOOL to a folder on another disk, and record again",
+    ),
+    GapReason.RAW_CALL: (
+        "{about} made a system call by its number that may change files or programs",
+        "declare the files that this program touches",
+    ),
+    GapReason.TOO_LONG: (
+        "a path or argument of {about} was too long and was cut",
+        "use shorter paths or arguments where the missing end matters",
+    ),
+    GapReason.TORN: (
+        "a process died while it wrote its last note; that one note is lost",
+        "nothing is needed, unless the killed process is the one of interest: then run it again",
+    ),
+    GapReason.NOT_ENTERED: (
+        "{about} was started but did not answer the recorder, so what it read and wrote was not seen",
+        "see whether it was killed at once, or clears LD_PRELOAD; `probe doctor` tells what works here",
+    ),
+    GapReason.UNRECORDED_WRITER: (
+        "{about} was changed by a writer that was not recorded, after it had been read or written",
+        "keep other programs from writing it during the run, or record them too; then run again",
+    ),
+    GapReason.UNKNOWN_DESCRIPTOR: (
+        "a file was inherited as an open descriptor ({about}) and could not be named",
+        "open or redirect the file inside the recorded command",
+    ),
+    GapReason.NOT_OBSERVED: (
+        "step {about} was declared to run a command, but no process of it was seen",
+        "see whether the step ran on another host or in a container without the recorder",
+    ),
+    GapReason.LAUNCHER_LOST: (
+        "the launcher ended before the command did, so the run's end and exit status are not known",
+        "nothing recorded is lost; run again when the exit status matters",
+    ),
+    GapReason.UNREADABLE_SEGMENT: (
+        "{about} could not be read in full",
+        "see whether the disk is damaged or a newer PROBE wrote it; the rest of the run is kept",
+    ),
+    GapReason.NOT_RECORDED: (
+        "{about} was not recorded",
+        "start the engine through `probe`, so that its steps carry the recorder",
+    ),
+}
+
+
+def printable(text: bytes) -> str:
+    """Bytes as text for people: control characters and broken UTF-8 escaped."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogateescape").decode("ascii")
+        if not "\udc80" <= char <= "\udcff" else f"\\x{ord(char) - 0xDC00:02x}"
+        for char in os.fsdecode(text)
+    )  # fmt: skip
+
+
+def gap(
+    reason: GapReason,
+    about: bytes = b"",
+    *,
+    exec: int | None = None,
+    step: int | None = None,
+    detail: str = "",
+) -> Gap:
+    """Make a Gap; ``detail`` replaces the reason's usual sentence."""
+    sentence, remedy = TEXTS[reason]
+    return Gap(
+        reason, about, exec, step, detail or sentence.format(about=printable(about) or "a program"), remedy
+    )

@@ -1,0 +1,61 @@
+"""Gaps from the recorder's own notes, from faults in segments, and from programs that never answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from probe_core.capture.trace import NONE, Fault, Kind
+from probe_core.model import Gap, GapReason
+from probe_core.stitch.gaps import gap
+from probe_core.stitch.processes import Tree
+from probe_core.stitch.redact import Redactor
+from probe_core.stitch.tape import Tape
+
+# enum probe_reason of libprobe/record.h; a test holds them equal.
+REASONS = {
+    1: GapReason.STATIC, 2: GapReason.PRIVILEGED, 3: GapReason.FOREIGN, 4: GapReason.UNREADABLE,
+    5: GapReason.IO_URING, 6: GapReason.NAMESPACE, 7: GapReason.ROOT_CHANGED, 8: GapReason.NO_ROOM,
+    9: GapReason.RAW_CALL, 10: GapReason.TOO_LONG,
+}  # fmt: skip
+
+
+def gaps_of(
+    tape: Tape, tree: Tree, exec_of: Sequence[int], step_of: Sequence[int | None], redactor: Redactor
+) -> list[Gap]:
+    """One gap for each thing, not for each time: a static tool run a thousand times is told per exec only."""
+    trace = tape.trace
+    waiting: dict[tuple[int, bytes], list[int]] = {}
+    for number in tree.unanswered:
+        note = tree.programs[number].note
+        assert note is not None
+        path = trace.paths[trace.path[note]] if trace.path[note] != NONE else b""
+        waiting.setdefault((trace.image[note], path), []).append(number)
+    found: dict[tuple[GapReason, bytes, int], Gap] = {}
+    for row in tape.rows((Kind.GAP,)):
+        reason = REASONS.get(trace.value[row], GapReason.NOT_RECORDED)
+        about = trace.paths[trace.path[row]] if trace.path[row] != NONE else b""
+        unanswered = waiting.get((trace.image[row], about))
+        program = unanswered.pop(0) if unanswered else tree.of_image[trace.image[row]]
+        about = redactor.path(redactor.text(about) or tree.programs[program].path)
+        made = gap(reason, about, exec=exec_of[program], step=step_of[program])
+        found.setdefault((reason, about, exec_of[program]), made)
+    for number in sorted(
+        (number for numbers in waiting.values() for number in numbers), key=exec_of.__getitem__
+    ):
+        about = redactor.path(redactor.text(tree.programs[number].path))
+        made = gap(GapReason.NOT_ENTERED, about, exec=exec_of[number], step=step_of[number])
+        found.setdefault((made.reason, about, exec_of[number]), made)
+    return [*found.values(), *(_of_fault(fault, tree, exec_of) for fault in trace.faults)]
+
+
+def _of_fault(fault: Fault, tree: Tree, exec_of: Sequence[int]) -> Gap:
+    program = tree.of_image[fault.image] if fault.image is not None else -1
+    exec_number = exec_of[program] if program >= 0 else None
+    where = f"{fault.segment} at byte {fault.offset}"
+    times = f" ({fault.count} times)" if fault.count > 1 else ""
+    if fault.reason.startswith("torn"):
+        return gap(GapReason.TORN, fault.segment.encode(), exec=exec_number)
+    if fault.reason.startswith("lost"):
+        return gap(GapReason.NO_ROOM, fault.segment.encode(), exec=exec_number)
+    sentence = f"a part of {where} could not be read: {fault.reason}{times}"
+    return gap(GapReason.UNREADABLE_SEGMENT, fault.segment.encode(), exec=exec_number, detail=sentence)
