@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from probe_core.ask.classes import FileClass, classify, is_boring, program_prefixes
+from probe_core.ask.declared import covers, declared_inputs, declared_outputs
 from probe_core.model import Act, Declaration, FileVersion, RunGraph
 
 if TYPE_CHECKING:
@@ -96,11 +96,11 @@ class Question:
 
     def is_declared_input(self, step: int | None, path: bytes) -> bool | None:
         """Tell whether ``path``, or a folder above it, is a declared input; None: nothing was declared."""
-        return None if self.declaration(step) is None else _covers(self.declared_inputs(step), path)
+        return None if self.declaration(step) is None else covers(self.declared_inputs(step), path)
 
     def is_declared_output(self, step: int | None, path: bytes) -> bool | None:
         """Tell whether ``path``, or a folder above it, is a declared output or log; None: as above."""
-        return None if self.declaration(step) is None else _covers(self.declared_outputs(step), path)
+        return None if self.declaration(step) is None else covers(self.declared_outputs(step), path)
 
     def versions_read(self, step: int | None) -> tuple[int, ...]:
         """Give the versions whose content the step's own execs took in, each once, in time order."""
@@ -147,10 +147,7 @@ class Question:
         if number is None or found is None:
             return frozenset(), frozenset()
         if number not in self._declared_cache:
-            self._declared_cache[number] = (
-                _resolved((*found.inputs, *found.order_only)),
-                _resolved((*found.outputs, *found.logs)),
-            )
+            self._declared_cache[number] = (declared_inputs(found), declared_outputs(found))
         return self._declared_cache[number]
 
     def _versions(self, step: int | None, acts: frozenset[Act]) -> tuple[int, ...]:
@@ -168,22 +165,6 @@ def _grouped(keys: Iterable[int | None]) -> Mapping[int | None, Sequence[int]]:
             places = found[key] = array("I")
         places.append(place)
     return found
-
-
-def _resolved(paths: Iterable[bytes]) -> frozenset[bytes]:
-    """Give declared paths as they are, and behind the symbolic links of today."""
-    given = frozenset(path.rstrip(b"/") or b"/" for path in paths)
-    return given | {os.path.realpath(path) for path in given}
-
-
-def _covers(declared: frozenset[bytes], path: bytes) -> bool:
-    """Tell whether ``path`` or a folder above it is in ``declared``."""
-    while path not in declared:
-        above = path.rpartition(b"/")[0]
-        if not above:
-            return False
-        path = above
-    return True
 
 
 __all__ = ["CONTENT", "READS", "WRITES", "FileClass", "Question"]

@@ -93,6 +93,10 @@ class History(ABC):
         """Give the versions with this content (a digest) at whatever path, newest first."""
 
     @abstractmethod
+    def versions_made_with(self, contents: Iterable[str]) -> list[Kept]:
+        """Give the versions with any of these contents (digests) that a recorded run made, newest first."""
+
+    @abstractmethod
     def versions_with_identity(self, version: FileVersion) -> list[Kept]:
         """Give the versions of the same state of the same file (volume, inode, size, times), newest first.
 
@@ -106,6 +110,10 @@ class History(ABC):
     @abstractmethod
     def steps(self, run_id: str) -> list[Step]:
         """Give a run's steps."""
+
+    @abstractmethod
+    def step(self, run_id: str, number: int) -> Step:
+        """Give one of a run's steps."""
 
     @abstractmethod
     def execs(self, run_id: str, numbers: Iterable[int]) -> dict[int, Exec]:

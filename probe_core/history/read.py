@@ -45,7 +45,7 @@ SUMMARY = (
 )
 STEPS = (
     "SELECT number, key, engine, rule, name, attempt, parent, started, ended, status, declaration "
-    "FROM step WHERE run = ? ORDER BY number"
+    "FROM step WHERE run = ?"
 )
 EXECS = (
     "SELECT number, process, previous, forked, step, program.body, arguments.body, directory.body, "
@@ -89,12 +89,15 @@ def read_summaries(database: Connection, limit: int | None) -> list[RunSummary]:
 
 def read_steps(database: Connection, key: int) -> list[Step]:
     """Read a run's steps."""
-    found = []
-    for number, step_key, engine, rule, name, *rest, body in database.all(STEPS, (key,)):
+    return list(steps(database.all(STEPS + " ORDER BY number", (key,))))
+
+
+def steps(rows: Iterable[Row]) -> Iterator[Step]:
+    """Make steps of rows of STEPS."""
+    for number, step_key, engine, rule, name, *rest, body in rows:
         head: Row = (number, step_key, maybe_text(engine), text(rule), text(name))
         values: Row = (*head, *rest, declaration(body))
-        found.append(Step(*values))
-    return found
+        yield Step(*values)
 
 
 def execs(rows: Iterable[Row]) -> Iterator[Exec]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from probe_core.errors import UnknownRun
-from probe_core.history.connection import Connection
+from probe_core.history.connection import Connection, Row
 from probe_core.history.interface import History, Identity, Kept, Rows, RunSummary
 from probe_core.history.packing import (
     COLUMNS,
@@ -23,6 +23,7 @@ from probe_core.history.packing import (
 from probe_core.history.place import history_file
 from probe_core.history.read import (
     EXECS,
+    STEPS,
     VERSIONS,
     execs,
     read_channels,
@@ -31,6 +32,7 @@ from probe_core.history.read import (
     read_run,
     read_steps,
     read_summaries,
+    steps,
     version,
 )
 from probe_core.history.write import intern, remove_parts, remove_unused_texts, write_run
@@ -102,6 +104,10 @@ class SqliteHistory(History):
     def versions_with_digest(self, content: str) -> list[Kept]:
         return self._kept("digest = ?", (packed_digest(content),))
 
+    def versions_made_with(self, contents: Iterable[str]) -> list[Kept]:
+        statement = VERSIONS + " WHERE digest IN ({}) AND made_by IS NOT NULL"
+        return self._newest_first(list(self._database.among(statement, map(packed_digest, set(contents)))))
+
     def versions_with_identity(self, version: FileVersion) -> list[Kept]:
         if version.inode is None or version.changed is None or not version.volume:
             return []
@@ -125,6 +131,10 @@ class SqliteHistory(History):
 
     def steps(self, run_id: str) -> list[Step]:
         return read_steps(self._database, self._key(run_id))
+
+    def step(self, run_id: str, number: int) -> Step:
+        row = self._database.one(STEPS + " AND number = ?", (self._key(run_id), number))
+        return next(steps([row] if row else []))
 
     def channels(self, run_id: str) -> list[Channel]:
         return read_channels(self._database, self._key(run_id))
@@ -208,8 +218,10 @@ class SqliteHistory(History):
         return rows[0][0]
 
     def _kept(self, condition: str, values: tuple[object, ...]) -> list[Kept]:
-        """Give versions by a condition, the newest first: by run, then by when they came to be."""
-        rows = self._database.all(f"{VERSIONS} WHERE {condition}", values)
+        """Give versions by a condition, the newest first: by run, then by when they came to be there."""
+        return self._newest_first(self._database.all(f"{VERSIONS} WHERE {condition}", values))
+
+    def _newest_first(self, rows: list[Row]) -> list[Kept]:
         runs = {
             key: (started or 0, key, uuid)
             for key, uuid, started in self._database.among(

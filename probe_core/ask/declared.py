@@ -1,0 +1,33 @@
+"""Whether a path is among what was declared: itself, a folder above it, or the same behind a symlink."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from probe_core.model import Declaration
+
+
+def declared_inputs(declaration: Declaration) -> frozenset[bytes]:
+    """Give what a step may read: inputs, order-only inputs."""
+    return _resolved((*declaration.inputs, *declaration.order_only))
+
+
+def declared_outputs(declaration: Declaration) -> frozenset[bytes]:
+    """Give what a step may write: outputs and logs."""
+    return _resolved((*declaration.outputs, *declaration.logs))
+
+
+def covers(declared: frozenset[bytes], path: bytes) -> bool:
+    """Tell whether ``path`` or a folder above it is in ``declared``."""
+    while path not in declared:
+        path = path.rpartition(b"/")[0]
+        if not path:
+            return False
+    return True
+
+
+def _resolved(paths: Iterable[bytes]) -> frozenset[bytes]:
+    """Give declared paths as they are, and behind the symbolic links of today."""
+    given = frozenset(path.rstrip(b"/") or b"/" for path in paths)
+    return given | {os.path.realpath(path) for path in given}
