@@ -48,6 +48,19 @@ class UnknownFile(ProbeError):
 
 
 @dataclass(eq=False)
+class UnknownVersion(UsageError):
+    """A file has no such recorded version."""
+
+    path: Path
+    version: str
+    known: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        some = ", ".join(self.known[:5])
+        return f"no recorded version of {self.path} is '{self.version}'; its contents, newest first: {some}"
+
+
+@dataclass(eq=False)
 class SegmentError(ProbeError):
     """A segment cannot be read as one."""
 
