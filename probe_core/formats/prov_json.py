@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from probe_core.formats.activities import Level
 from probe_core.formats.statements import Statements
-from probe_core.formats.vocabulary import Instant, Name, Statement, Url, Value, spell_time
+from probe_core.formats.vocabulary import Instant, Name, Statement, Url, Value, readable, spell_time
 from probe_core.model import RunGraph
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -79,4 +79,4 @@ def _spell(value: Value) -> str | dict[str, str] | None:
         case int():
             return {"$": str(value), "type": "xsd:long"}
         case _:
-            return str(value)
+            return readable(value)

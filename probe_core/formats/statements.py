@@ -216,12 +216,16 @@ class Statements:
                     continue
                 one = self.graph.versions[number]
                 first = max(first, self._made[number] or first)
-                time = None if one.removed_at is not None and first > one.removed_at else Instant(first)
+                known = first <= min(last, last if one.removed_at is None else one.removed_at)
                 declared = self.question.is_declared_input(step, one.path) if role == "read" else None
                 attributes: Said = [("prov:role", role), ("probe:declared", declared)]
                 if count > 1:
                     attributes += (("probe:count", count), ("probe:last", Instant(max(last, first))))
-                formal = {"prov:activity": name, "prov:entity": self._name(number), "prov:time": time}
+                formal = {
+                    "prov:activity": name,
+                    "prov:entity": self._name(number),
+                    "prov:time": Instant(first) if known else None,
+                }
                 yield Statement(None, formal, attributes)
         yield from self._environments_used()
 

@@ -1,0 +1,51 @@
+"""Draws Graphviz' language as SVG or PNG, with graphviz-pure (a dependency) or else with an installed dot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from probe_core.errors import FormatError
+
+PATIENCE = 60  # seconds
+RESOLUTION = 144  # dots per inch
+
+
+def draw(text: str, kind: str) -> bytes:
+    """Draw ``text`` as ``kind`` (svg or png). Raises FormatError: no program to draw with, or too large."""
+    command = [_program(), f"-T{kind}", "-Kdot", *([f"-Gdpi={RESOLUTION}"] if kind == "png" else [])]
+    try:
+        done = subprocess.run(
+            command, input=text.encode(), capture_output=True, timeout=PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise FormatError("dataflow-graph", _too_large(text)) from None
+    except OSError as error:
+        raise FormatError("dataflow-graph", f"{command[0]} cannot be run: {error.strerror}") from None
+    if done.returncode or not done.stdout:
+        words = done.stderr.decode(errors="replace").strip().splitlines() or [f"status {done.returncode}"]
+        raise FormatError("dataflow-graph", f"{command[0]} failed: {words[-1]}")
+    return done.stdout
+
+
+def _too_large(text: str) -> str:
+    return (
+        f"the picture ({text.count(' -> ')} arrows) could not be drawn in {PATIENCE} s; "
+        "take --level step, or write a .dot file and draw it with `sfdp`"
+    )
+
+
+def _program() -> str:
+    """Find graphviz-pure beside this Python (also where that is not on PATH), else what is called dot."""
+    beside = [str(Path(sys.prefix) / "bin"), str(Path(sys.executable).parent)]
+    search = os.pathsep.join([*beside, os.environ.get("PATH", os.defpath)])
+    for name in ("graphviz-pure", "dot"):
+        if found := shutil.which(name, path=search):
+            return found
+    raise FormatError(
+        "dataflow-graph",
+        "there is no program to draw with; `pip install graphviz-pure`, or write a .dot or .mmd file",
+    )
