@@ -38,7 +38,8 @@ class Recording:
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The test's environment without what an outer recording would add."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PROBE_", "LD_PRELOAD"))}
+    outer = ("PROBE_RUN", "PROBE_STEP", "LD_PRELOAD")
+    kept = {name: value for name, value in os.environ.items() if name not in outer}
     return kept | dict(extra or {})
 
 
