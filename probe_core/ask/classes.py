@@ -40,6 +40,7 @@ _SCRIPT = re.compile(
 _SHARED_OBJECT = re.compile(rb"\.so(\.[0-9.]+)?\Z|\.(jar|jmod|class|pyc|pyo)\Z|/__pycache__/")
 _MODULES = re.compile(
     rb"/(site-packages|dist-packages|node_modules|lib/python[0-9.]+|lib/perl5?|lib/R/(library|site-library|modules))/"
+    rb"|/pyvenv\.cfg\Z"  # the program of a virtual environment is a link to one elsewhere
 )
 _CACHED = re.compile(rb"\.py[co]\Z|/__pycache__/")
 _TABLE = re.compile(
@@ -51,10 +52,7 @@ _HOME_DOT = re.compile(rb"\A(/root|/home/[^/]+|/Users/[^/]+)/\.")
 _HIDDEN = re.compile(rb"/\.[^/.]")
 
 # What an environment (conda, virtualenv, an /opt tree) keeps below its prefix.
-ENVIRONMENT = (
-    *(b"bin", b"sbin", b"lib", b"lib64", b"libexec", b"include", b"share", b"etc", b"conda-meta"),
-    b"pyvenv.cfg",
-)
+ENVIRONMENT = (b"bin", b"sbin", b"lib", b"lib64", b"libexec", b"include", b"share", b"etc", b"conda-meta")
 
 MADE = frozenset({Act.WRITE, Act.INHERITED_WRITE})
 TAKEN_AWAY = frozenset({Act.REMOVE, Act.RENAME_FROM})
