@@ -14,23 +14,30 @@
  * A program linked with a sanitizer refuses to start behind a library that is not its own. Only
  * then, as a further variable would be seen, ASAN_OPTIONS tells it not to mind.
  */
-static char **for_sanitizer(const char *path, char **environment)
+static char **for_sanitizer(char **environment)
 {
-    struct image image;
-    size_t count = 0;
-    image_look(AT_FDCWD, path, &image);
-    if (!image.asan)
-        return environment;
+    size_t count = 0, used = 0;
     while (environment[count])
         count++;
     char **result = grab((count + 2) * sizeof *result), *said = NULL;
-    for (size_t i = 0, used = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++)
         if (text_begins(environment[i], "ASAN_OPTIONS="))
             said = environment[i];
         else
             result[used++] = environment[i];
-    result[said ? count - 1 : count] = joined(said ? said : "ASAN_OPTIONS=", said ? ":" : "", "verify_asan_link_order=0", NULL);
+    result[used] = joined(said ? said : "ASAN_OPTIONS=", said ? ":" : "", "verify_asan_link_order=0", NULL);
     return result;
+}
+
+/* What a program file is decides how it is recorded. */
+static char **as_recorded(const char *path, char **arguments, char **environment)
+{
+    const char *folder = variable(environment, "PROBE_RUN");
+    struct image image;
+    image_look(AT_FDCWD, path, &image);
+    if (folder && image.reason && !image.error && KERNEL(faccessat, AT_FDCWD, path, 1 /* X_OK */, 0) == 0)
+        note_unseen(folder, path, arguments, image.reason);
+    return image.asan ? for_sanitizer(environment) : environment;
 }
 
 /* A list of arguments that only just fitted must still fit: then it runs without ours, unrecorded. */
@@ -38,7 +45,7 @@ static long try(const char *path, char **arguments, char **environment, char **u
 {
     if (environment == unrecorded)
         return KERNEL(execve, path, arguments, unrecorded, 0);
-    long failed = KERNEL(execve, path, arguments, for_sanitizer(path, environment), 0);
+    long failed = KERNEL(execve, path, arguments, as_recorded(path, arguments, environment), 0);
     return failed == -E2BIG ? KERNEL(execve, path, arguments, unrecorded, 0) : failed;
 }
 

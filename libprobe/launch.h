@@ -81,6 +81,9 @@ _Noreturn void execute(char **command, char **environment, char **unrecorded);
 _Noreturn void end_as(int status);
 _Noreturn void leave(int code);
 
+/* unseen.c: what a command that cannot be entered would have said of itself. */
+void note_unseen(const char *folder, const char *path, char **arguments, uint32_t reason);
+
 /* shell.c: the launcher as make's shell. */
 _Noreturn void shell_main(char **arguments, char **environment);
 

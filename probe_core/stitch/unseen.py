@@ -18,6 +18,9 @@ REASONS = {
     9: GapReason.RAW_CALL, 10: GapReason.TOO_LONG,
 }  # fmt: skip
 
+# Static too, but nothing is lost behind them: what they start is recorded, here or in a run of its own.
+_OWN = {b"probe-record", b"probe-sh"}
+
 
 def gaps_of(
     tape: Tape, tree: Tree, exec_of: Sequence[int], step_of: Sequence[int | None], redactor: Redactor
@@ -34,6 +37,8 @@ def gaps_of(
     for row in tape.rows((Kind.GAP,)):
         reason = REASONS.get(trace.value[row], GapReason.NOT_RECORDED)
         about = trace.paths[trace.path[row]] if trace.path[row] != NONE else b""
+        if reason is GapReason.STATIC and _is_ours(about):
+            continue
         unanswered = waiting.get((trace.image[row], about))
         program = unanswered.pop(0) if unanswered else tree.of_image[trace.image[row]]
         about = redactor.path(redactor.text(about) or tree.programs[program].path)
@@ -42,10 +47,16 @@ def gaps_of(
     for number in sorted(
         (number for numbers in waiting.values() for number in numbers), key=exec_of.__getitem__
     ):
+        if _is_ours(tree.programs[number].path):
+            continue
         about = redactor.path(redactor.text(tree.programs[number].path))
         made = gap(GapReason.NOT_ENTERED, about, exec=exec_of[number], step=step_of[number])
         found.setdefault((made.reason, about, exec_of[number]), made)
     return [*found.values(), *(_of_fault(fault, tree, exec_of) for fault in trace.faults)]
+
+
+def _is_ours(path: bytes) -> bool:
+    return path.rpartition(b"/")[2] in _OWN
 
 
 def _of_fault(fault: Fault, tree: Tree, exec_of: Sequence[int]) -> Gap:

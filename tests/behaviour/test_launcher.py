@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from recording import LAUNCHER, environment
+from probe_core.model import GapReason
+from recording import LAUNCHER, environment, record
 
 
 def launch(
@@ -110,7 +111,7 @@ print(json.dumps({
     "limits": resource.getrlimit(resource.RLIMIT_NOFILE),
     "nice": os.nice(0),
     "group": os.getpgrp() == os.getpgid(int(sys.argv[1])) if len(sys.argv) > 1 else None,
-    "status": [line for line in open("/proc/self/status") if line.startswith(("SigBlk", "SigIgn", "NoNewPrivs"))],
+    "status": [s for s in open("/proc/self/status") if s.startswith(("SigBlk", "SigIgn", "NoNewPrivs"))],
     "environment": sorted(n for n in os.environ if n not in ("LD_PRELOAD", "PROBE_RUN")),
 }))
 """
@@ -244,6 +245,11 @@ def test_a_recording_inside_a_recording() -> None:
     assert inside["outer_run"] == outer
 
 
+def test_nothing_is_missing_behind_our_own_programs(tmp_path: Path) -> None:
+    inner = f"{LAUNCHER} -q true; {LAUNCHER.parent}/probe-sh -c true"
+    assert record(["sh", "-c", inner], tmp_path, tmp_path / "spool").graph.gaps == []
+
+
 def test_two_at_once() -> None:
     command = [LAUNCHER, "-q", "sh", "-c", "sleep 0.2; exit 3"]
     together = [subprocess.Popen(command) for _ in range(8)]
@@ -259,7 +265,7 @@ def test_a_killed_launcher_leaves_what_was_recorded() -> None:
     assert process.stdout.readline() == b"ready\n"
     process.kill()
     assert process.wait() == -signal.SIGKILL
-    assert process.stdout.read() == b"done\n", "the command goes on"
+    assert process.communicate()[0] == b"done\n", "the command goes on"
     (run,) = runs()
     assert not (run / "result.json").exists()
     assert description()["pid"] == process.pid
@@ -268,17 +274,13 @@ def test_a_killed_launcher_leaves_what_was_recorded() -> None:
 
 def test_the_pipe_is_not_kept_open() -> None:
     """A command that closes its output is over for the reader, though it goes on."""
-    process = subprocess.Popen(
-        [LAUNCHER, "-q", "sh", "-c", "echo x; exec >&- 2>&-; sleep 3"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    command = [LAUNCHER, "-q", "sh", "-c", "echo x; exec >&- 2>&-; sleep 3"]
     began = time.monotonic()
-    assert process.stdout is not None
-    assert process.stdout.read() == b"x\n"
-    assert time.monotonic() - began < 2
-    process.terminate()
-    process.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == b"x\n"
+        assert time.monotonic() - began < 2
+        process.terminate()
 
 
 def test_then_runs_afterwards_apart_from_the_streams() -> None:
@@ -340,8 +342,8 @@ def test_a_signal_to_the_launcher_reaches_the_command(number: signal.Signals) ->
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(number)
-    assert process.stdout.read() == f"got {int(number)}\n".encode()
-    assert process.wait() == 9
+    assert process.communicate()[0] == f"got {int(number)}\n".encode()
+    assert process.returncode == 9
 
 
 def test_an_alarm_set_before_reaches_the_command() -> None:
@@ -356,3 +358,43 @@ def test_small_and_static(needs) -> None:
         "not a dynamic executable"
         in subprocess.run(["ldd", LAUNCHER], capture_output=True, text=True, check=False).stderr
     )
+
+
+def build(tmp_path: Path, *options: str) -> Path:
+    """Compile a program that prints how many arguments it got."""
+    (tmp_path / "p.c").write_text(
+        '#include <stdio.h>\nint main(int n, char **v) { (void)v; return !printf("%d\\n", n); }'
+    )
+    subprocess.run(["gcc", *options, "-o", tmp_path / "p", tmp_path / "p.c"], check=True)
+    return tmp_path / "p"
+
+
+def test_a_static_command_is_a_gap_and_not_silence(tmp_path: Path, needs) -> None:
+    needs("gcc")
+    program = build(tmp_path, "-static")
+    recording = record([str(program), "a", "b c"], tmp_path, tmp_path / "spool")
+    assert recording.result.stdout == b"3\n"
+    (only,) = recording.graph.execs
+    assert (only.program, only.arguments) == (os.fsencode(program), (os.fsencode(program), b"a", b"b c"))
+    assert [(gap.reason, gap.about) for gap in recording.graph.gaps] == [
+        (GapReason.STATIC, os.fsencode(program))
+    ]
+
+
+def test_a_program_with_a_sanitizer_starts(tmp_path: Path, needs) -> None:
+    needs("gcc")
+    program = build(tmp_path, "-fsanitize=address")
+    for variables in ({}, {"ASAN_OPTIONS": "detect_leaks=0"}):
+        recording = record([str(program), "a"], tmp_path, tmp_path / "spool", variables)
+        assert (recording.result.returncode, recording.result.stdout) == (0, b"2\n")
+        assert recording.result.stderr == b""
+
+
+def test_a_list_of_arguments_that_only_just_fits_still_fits() -> None:
+    """Unrecorded, if it must be: our variables may not be what makes it too long."""
+    most = os.sysconf("SC_ARG_MAX")
+    count = (most - sum(len(k) + len(v) + 10 for k, v in os.environb.items()) - 30_000) // 1009
+    words = ["x" * 1000] * count
+    native = subprocess.run(["true", *words], capture_output=True, check=False)
+    assert native.returncode == 0
+    assert launch(["true", *words], "-q").returncode == 0
