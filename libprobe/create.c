@@ -99,6 +99,9 @@ static void fill_header(struct probe_segment *header, const char *folder, uint32
 static long allocate(int file, uint64_t size)
 {
     static const char zeros[4096];
+    uint64_t limit[2]; /* RLIMIT_FSIZE: to pass it would be a signal to the program */
+    if (KERNEL(prlimit64, 0, 1, NULL, limit) == 0 && limit[0] < size)
+        return -EFBIG;
     long failed = KERNEL(fallocate, file, 0, 0, size);
     if (failed != -EOPNOTSUPP && failed != -ENOSYS)
         return failed;

@@ -1,8 +1,10 @@
 /*
- * The four functions that a compiler may call behind our back (structure copies,
+ * The switch that closes the kernel to us, and the four functions that a compiler may call behind our back (structure copies,
  * array initialisers), hidden, so that no libc is asked for them.
  */
 #include "kernel.h"
+
+int kernel_closed;
 
 #define HIDDEN __attribute__((visibility("hidden"), used))
 

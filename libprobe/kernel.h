@@ -16,9 +16,12 @@
 #define PROBE_AT_FDCWD (-100)
 #define PROBE_PATH_MAX 4096
 
+/* Set once the program has put on a seccomp filter: a call of ours could kill it. Then none is made (-EPERM). */
+extern int kernel_closed __attribute__((visibility("hidden")));
+
 #if defined(__x86_64__)
 
-static inline long kernel_call(long number, long a, long b, long c, long d, long e, long f)
+static inline long kernel_enter(long number, long a, long b, long c, long d, long e, long f)
 {
     register long r10 __asm__("r10") = d;
     register long r8 __asm__("r8") = e;
@@ -39,7 +42,7 @@ static inline long kernel_call(long number, long a, long b, long c, long d, long
 #define VDSO_CLOCK "__kernel_clock_gettime"
 #define ELF_MACHINE 183 /* EM_AARCH64 */
 
-static inline long kernel_call(long number, long a, long b, long c, long d, long e, long f)
+static inline long kernel_enter(long number, long a, long b, long c, long d, long e, long f)
 {
     register long x8 __asm__("x8") = number;
     register long x0 __asm__("x0") = a;
@@ -58,6 +61,11 @@ static inline long kernel_call(long number, long a, long b, long c, long d, long
 #else
 #error "libprobe knows x86-64 and AArch64"
 #endif
+
+static inline long kernel_call(long number, long a, long b, long c, long d, long e, long f)
+{
+    return __builtin_expect(kernel_closed, 0) ? -1 : kernel_enter(number, a, b, c, d, e, f);
+}
 
 #define KERNEL(NAME, A, B, C, D) \
     kernel_call(SYS_##NAME, (long)(A), (long)(B), (long)(C), (long)(D), 0, 0)

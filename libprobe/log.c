@@ -10,6 +10,7 @@
 #define MAPPINGS 64
 #define BLOCK_FIRST PROBE_BLOCK_UNIT
 #define BLOCK_MOST (64u << 10)
+#define RETRY_AFTER 1000      /* frames lost, when no segment can be made (full disk, no descriptor left) */
 #define POPULATED (16u << 10) /* from this size on a block's pages are had in one go */
 #define POPULATE_WRITE 23     /* MADV_POPULATE_WRITE, Linux 5.14 */
 
@@ -21,6 +22,7 @@ static __thread struct {
     struct probe_block *block;
     uint64_t exec;
     uint32_t size; /* of the block to claim next */
+    uint32_t tid;  /* in this exec */
 } thread;
 
 static struct mapping mappings[MAPPINGS];
@@ -118,7 +120,11 @@ static struct mapping *next_segment(struct mapping *full)
 static struct probe_block *claim_units(uint32_t bytes, uint64_t *id)
 {
     struct mapping *segment = __atomic_load_n(&process.current, __ATOMIC_ACQUIRE);
-    while (segment && !process.full) {
+    if (process.full > 0) {
+        process.full--;
+        return NULL;
+    }
+    while (segment) {
         uint64_t at = __atomic_fetch_add(&segment->at->next, bytes, __ATOMIC_RELAXED);
         if (at <= segment->size && bytes <= segment->size - at) {
             *id = (uint64_t)segment->at->number << 32 | at / PROBE_BLOCK_UNIT;
@@ -129,7 +135,7 @@ static struct probe_block *claim_units(uint32_t bytes, uint64_t *id)
         }
         segment = next_segment(segment);
     }
-    process.full = 1;
+    process.full = RETRY_AFTER;
     return NULL;
 }
 
@@ -164,8 +170,10 @@ static int new_block(size_t frame)
     block->size = size;
     block->used = sizeof *block;
     block->pid = own->pid;
-    block->tid = (uint32_t)kernel_thread();
     block->exec = own->exec;
+    if (thread.exec != block->exec)
+        thread.tid = (uint32_t)kernel_thread();
+    block->tid = thread.tid;
     block->base = log_now();
     __atomic_store_n(&block->magic, PROBE_BLOCK_MAGIC, __ATOMIC_RELEASE);
     thread.size = size * 2 < BLOCK_MOST ? size * 2 : BLOCK_MOST;

@@ -47,7 +47,7 @@ enum state { STATE_NEW, STATE_STARTING, STATE_ON, STATE_OFF };
 
 struct process {
     int state;                    /* enum state */
-    int full;                     /* no further segment can be had */
+    int full;                     /* frames still to lose before another segment is asked for */
     int ask_pid;                  /* an old kernel: no wiped page, ask for the pid at every frame */
     uint32_t place;               /* counts changes of directory, so that folds of relative paths end */
     struct mapping *first;        /* number 0, for segment.newest */

@@ -46,6 +46,10 @@ static void note_raw(long number, long a, long b, long c, long d, long e, long r
     case SYS_statx:
         note_access(PROBE_LOOKUP, c & AT_SYMLINK_NOFOLLOW ? PROBE_NO_FOLLOW : 0, (int)a, (const char *)b, failed);
         break;
+    case SYS_seccomp:
+        if (!failed && (a == 0 || a == 1)) /* SECCOMP_SET_MODE_STRICT, _FILTER */
+            kernel_closed = 1;
+        break;
     default: break;
     }
 }
@@ -64,7 +68,7 @@ static int is_noted(long number)
     case SYS_open: case SYS_unlink: case SYS_mkdir: case SYS_rename:
 #endif
     case SYS_openat: case OPENAT2: case SYS_unlinkat: case SYS_mkdirat: case SYS_renameat2: case SYS_memfd_create:
-    case SYS_statx:
+    case SYS_statx: case SYS_seccomp:
         return 1;
     default:
         return 0;

@@ -14,10 +14,10 @@ from pathlib import Path
 HEADER, UNIT, MAGIC = 16384, 1024, 0x4B4C4250
 AT, AT_SECOND = 1, 2
 KINDS = {
-    1: "END", 2: "START", 3: "FORKED", 4: "STEP", 5: "ENVIRON", 6: "LIBRARIES", 7: "DESCRIPTOR", 8: "DIRECTORY",
-    9: "EXIT", 16: "READ", 17: "LOOKUP", 18: "LIST", 19: "LOAD", 20: "WRITE", 21: "CLOSE", 22: "REMOVE",
-    23: "RENAME", 24: "LINK", 25: "SYMLINK", 26: "MAKE", 27: "CHANGE", 28: "METADATA", 29: "PLACE", 32: "EXEC",
-    33: "EXEC_FAILED", 34: "FORK", 35: "WAIT", 40: "PIPE", 48: "GAP",
+    1: "END", 2: "START", 3: "FORKED", 4: "STEP", 5: "ENVIRON", 6: "LIBRARIES", 7: "DESCRIPTOR",
+    8: "DIRECTORY", 9: "EXIT", 16: "READ", 17: "LOOKUP", 18: "LIST", 19: "LOAD", 20: "WRITE", 21: "CLOSE", 22: "REMOVE",
+    23: "RENAME", 24: "LINK", 25: "SYMLINK", 26: "MAKE", 27: "CHANGE", 28: "METADATA", 29: "PLACE",
+    32: "EXEC", 33: "EXEC_FAILED", 34: "FORK", 35: "WAIT", 40: "PIPE", 48: "GAP",
 }  # fmt: skip
 
 
@@ -140,4 +140,12 @@ def lost(folder: Path) -> int:
 
 if __name__ == "__main__":
     for frame in frames(Path(sys.argv[1])):
-        print(hex(frame.exec), frame.pid, frame.kind, frame.error, hex(frame.detail), frame.texts[:6], frame.more)
+        print(
+            f"{frame.exec:x}",
+            frame.pid,
+            frame.kind,
+            frame.error,
+            f"{frame.detail:x}",
+            frame.texts,
+            frame.more,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
@@ -31,8 +32,6 @@ NOT_OURS = {"START", "ENVIRON", "LIBRARIES", "DESCRIPTOR", "EXIT", "END", "DIREC
 def workshop() -> Path:
     """A folder for what is compiled, for this test process."""
     folder = Path(tempfile.mkdtemp(prefix="probe-calls-"))
-    import atexit
-
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
@@ -64,7 +63,7 @@ def creator() -> Path:
     main = b"#include <stdlib.h>\nint probe_segment_create(const char *, unsigned);\n"
     main += b"int main(int c, char **v) { return -probe_segment_create(v[1], c > 2 ? atoi(v[2]) : 0); }\n"
     (workshop() / "make-segment.c").write_bytes(main)
-    sources = [str(workshop() / "make-segment.c"), str(SOURCE / "create.c")]
+    sources = [str(workshop() / "make-segment.c"), str(SOURCE / "create.c"), str(SOURCE / "kernel.c")]
     flags = ["-D_GNU_SOURCE", "-fno-stack-protector", "-U_FORTIFY_SOURCE"]
     subprocess.run(["gcc", *flags, f"-I{SOURCE}", *sources, "-o", str(made)], check=True)
     return made
@@ -138,7 +137,7 @@ BITS = {4: "created", 8: "exclusive", 16: "truncated", 32: "appended", 64: "both
 
 
 def told(recorded: Recorded) -> list[str]:
-    """The notes of the first exec as lines: kind, bits, error, times, paths (made absolute below a descriptor)."""
+    """The first exec's notes as lines: kind, bits, error, times, paths (``<d>/x``: below the directory d)."""
     first = recorded.of("START")[0].exec
     own = [frame for frame in recorded.frames if frame.exec == first]
     directories = {frame.more["key"]: frame.path for frame in own if frame.kind == "DIRECTORY"}
@@ -151,8 +150,8 @@ def _line(frame: Frame, directories: Mapping[int, str]) -> str:
         words.append(f"error={frame.error}")
     if frame.more.get("count", 1) > 1:
         words.append(f"times={frame.more['count']}")
-    paths = {"CLOSE": 0, "PIPE": 0, "RENAME": 2, "LINK": 2, "SYMLINK": 2, "FORK": 0, "WAIT": 0}.get(frame.kind, 1)
-    for place, text in enumerate(frame.texts[:paths]):
+    paths = {"CLOSE": 0, "PIPE": 0, "RENAME": 2, "LINK": 2, "SYMLINK": 2, "FORK": 0, "WAIT": 0}
+    for place, text in enumerate(frame.texts[: paths.get(frame.kind, 1)]):
         below = frame.detail & (2 if place else 1)
         key = frame.more.get("directory_second" if place else "directory", 0)
         words.append(f"<{Path(directories[key]).name}>/{text}" if below else text or "''")

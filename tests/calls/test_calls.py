@@ -12,6 +12,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+
+from calls.frames import lost
 from calls.recorded import PROGRAMS, make_run, program, record, told
 
 FAMILIES = sorted(path.stem for path in PROGRAMS.glob("*.expected"))
@@ -83,9 +85,12 @@ def test_way_to_start(way: str, build: str, tmp_path: Path, needs) -> None:
     last = recorded.of("START")[-1]
     assert [frame.path for frame in recorded.of("STEP") if frame.exec == last.exec] == ["step one"]
     noted = [frame for frame in recorded.of("EXEC") if frame.path.endswith("/bin/show")]
-    assert noted and noted[-1].detail & 1024 and noted[-1].more["child"] in (last.pid, 0)
+    assert noted
+    assert noted[-1].detail & 1024
+    assert noted[-1].more["child"] in (last.pid, 0)
     if "spawn" in way:
-        assert noted[-1].more["child"] == last.pid and noted[-1].detail & 2048
+        assert noted[-1].more["child"] == last.pid
+        assert noted[-1].detail & 2048
     waits = [(frame.more["child"], frame.more["status"]) for frame in recorded.of("WAIT")]
     assert waits == [(last.pid, 7 << 8)]
     assert recorded.gaps() == set()
@@ -94,7 +99,8 @@ def test_way_to_start(way: str, build: str, tmp_path: Path, needs) -> None:
 def test_threads_signals_and_forks(tmp_path: Path) -> None:
     recorded = record([program("threads", "-pthread")], tmp_path)
     missing = {frame.path for frame in recorded.of("READ") if frame.error == 2}
-    assert missing == {f"none-{t}-{i}" for t in range(8) for i in range(200)} | {f"child-{i}" for i in range(30)}
+    expected = {f"none-{t}-{i}" for t in range(8) for i in range(200)}
+    assert missing == expected | {f"child-{i}" for i in range(30)}
     forked = recorded.of("FORKED")
     parent = recorded.of("START")[0]
     assert {frame.pid for frame in forked} == {frame.more["child"] for frame in recorded.of("FORK")}
@@ -127,6 +133,22 @@ def test_a_host_without_segment_makes_its_own(tmp_path: Path) -> None:
 def test_unwritable_run_leaves_the_command_alone(tmp_path: Path) -> None:
     recorded = record(["sh", "-c", "echo fine"], tmp_path, more={"PROBE_RUN": "/nowhere/at/all"})
     assert (recorded.result.stdout, recorded.result.stderr) == (b"fine\n", b"")
+
+
+def test_no_room_for_another_segment(tmp_path: Path) -> None:
+    """Where a further segment cannot be made the program goes on, and what was lost is counted."""
+    recorded = record(["sh", "-c", f"ulimit -f 1000; exec {program('busy')}"], tmp_path)
+    assert len(list(recorded.folder.glob("segment-*"))) == 1
+    kept = {frame.path for frame in recorded.of("LOOKUP") if len(frame.path) == 200}
+    assert 10000 < len(kept) < 30000
+    assert lost(recorded.folder) == 30000 - len(kept) + 1  # and the EXIT
+
+
+def test_seccomp_filter_that_kills(tmp_path: Path) -> None:
+    """Behind a filter nothing is asked of the kernel; what was opened is noted all the same."""
+    recorded = record([program("confined")], tmp_path)
+    assert len({frame.path for frame in recorded.of("READ") if frame.path.startswith("none-")}) == 2000
+    assert [frame.path for frame in recorded.of("WRITE")] == ["made"]
 
 
 def test_gaps(tmp_path: Path) -> None:
@@ -163,7 +185,8 @@ def test_replaced_preload_is_kept_first(tmp_path: Path) -> None:
     recorded = record(["env", f"LD_PRELOAD={other}", "sh", "-c", "echo $LD_PRELOAD"], tmp_path)
     preloaded = recorded.result.stdout.decode().strip().split(":")
     assert preloaded[0] == str(other)
-    assert len(preloaded) == 2 and "libprobe" in preloaded[1]
+    assert len(preloaded) == 2
+    assert "libprobe" in preloaded[1]
     assert recorded.starts()[-1][0] == "sh"
 
 
@@ -191,7 +214,8 @@ def test_inherited_descriptors(tmp_path: Path) -> None:
     recorded = record(["sh", "-c", "sort <in >out 5<in"], tmp_path)
     start = next(frame for frame in recorded.of("START") if frame.texts[2] == "sort")
     own = [frame for frame in recorded.of("DESCRIPTOR") if frame.exec == start.exec]
-    known = {frame.more["inode"]: frame.path for frame in recorded.of("DESCRIPTOR", "WRITE") if frame.path}
+    named = [frame for frame in recorded.of("DESCRIPTOR", "WRITE") if frame.path]
+    known = {frame.more["inode"]: frame.path for frame in named}
     assert {0, 1, 5} <= {frame.more["descriptor"] for frame in own}
     out = next(frame for frame in own if frame.more["descriptor"] == 1)
     assert Path(known[out.more["inode"]]).name == "out"
@@ -230,7 +254,8 @@ def test_exception_through_our_frame(tmp_path: Path, needs) -> None:
     """Unwinding passes: a C++ exception thrown in an nftw callback is caught by the caller."""
     needs("g++")
     (tmp_path / "throw.cc").write_text(
-        "#include <ftw.h>\nstatic int visit(const char *, const struct stat *, int, struct FTW *) { throw 5; }\n"
+        "#include <ftw.h>\n"
+        "static int visit(const char *, const struct stat *, int, struct FTW *) { throw 5; }\n"
         'int main() { try { nftw(".", visit, 4, 0); } catch (int thrown) { return thrown - 5; } return 1; }\n'
     )
     record(["g++", tmp_path / "throw.cc", "-o", tmp_path / "throw"], tmp_path)

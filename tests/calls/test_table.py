@@ -7,9 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from calls.recorded import SOURCE, library
 
-TWINS = ("{}64", "__{}", "__{}_2", "__{}_chk", "{}_nocancel", "__{}_nocancel", "__{}64", "__{}64_2", "__libc_{}")
+TWINS = ("{}64", "__{}", "__{}64", "__{}_2", "__{}64_2", "__{}_chk", "__{}_nocancel", "__libc_{}")
 
 
 def rows() -> dict[str, str]:
@@ -30,6 +31,10 @@ def symbols(path: Path | str, *flags: str) -> set[str]:
     return {name.split("@")[0] for name in names if not name.endswith("@GLIBC_PRIVATE")}
 
 
+def told(*tool: str) -> str:
+    return subprocess.run([*tool, str(library())], capture_output=True, check=True, text=True).stdout
+
+
 def libc() -> str:
     maps = Path("/proc/self/maps").read_text()
     found = re.search(r"/\S*/libc[.-]\S*", maps)
@@ -45,13 +50,10 @@ def test_exports_equal_the_table() -> None:
 
 def test_nothing_is_asked_of_libc_but_errno_and_environ() -> None:
     """What we do not define must be in every libc, or be weak."""
-    strong = subprocess.run(["nm", "-D", "-u", str(library())], capture_output=True, check=True, text=True).stdout
-    asked = {line.split()[-1] for line in strong.splitlines() if line.split()[0] == "U"}
+    asked = {line.split()[-1] for line in told("nm", "-D", "-u").splitlines() if line.split()[0] == "U"}
     assert asked == {"__errno_location", "environ"}
-    dynamic = subprocess.run(["readelf", "-d", str(library())], capture_output=True, check=True, text=True).stdout
-    assert "NEEDED" not in dynamic
-    header = subprocess.run(["readelf", "-lW", str(library())], capture_output=True, check=True, text=True).stdout
-    assert header.count(" LOAD ") == 2
+    assert "NEEDED" not in told("readelf", "-d")
+    assert told("readelf", "-lW").count(" LOAD ") == 2
 
 
 def test_every_twin_in_libc_is_covered_or_excused() -> None:
