@@ -72,7 +72,7 @@ def survey(trace: Trace) -> Plain:
     )
     looked = _and(_and(plain, kinds.translate(_IS_READ).translate(_NOT)), failed.translate(_NOT))
     found.seen = set(compress(trace.path, looked)) | found.first_read.keys()
-    if any(failed):
+    if 1 in failed:
         found.missed = set(compress(trace.path, _and(plain, failed)))
         found.odd = set(compress(trace.path, _and(plain, errors.translate(_IS_ODD_ERROR))))
         found.missed.discard(NONE)
@@ -80,60 +80,76 @@ def survey(trace: Trace) -> Plain:
     return found
 
 
-def split(trace: Trace, plain: Plain, walked_paths: set[int]) -> tuple[bytes, list[int]]:
-    """Divide the rows: a mask of those done in bulk, and the list of those to be walked."""
-    paths = trace.path
-    marks = bytearray(len(trace.paths) + 1)
-    for path in walked_paths:
-        marks[path] = 1
-    marks[-1] = 1  # no path
+BULK, WALKED, OUTSIDE = 0, 1, 2  # what is done with the plain rows of a path
+
+
+def split(trace: Trace, plain: Plain, marks: bytearray) -> tuple[bytes, list[int]]:
+    """Divide the rows: a mask of those done in bulk, and the list of those to be walked.
+
+    ``marks`` says BULK, WALKED or OUTSIDE for each path, and one more for rows without a path.
+    """
     try:
-        walked = bytes(map(marks.__getitem__, paths))
+        marked = bytes(map(marks.__getitem__, trace.path))
     except IndexError:  # some rows have no path
         end = len(trace.paths)
-        walked = bytes(map(marks.__getitem__, [end if path == NONE else path for path in paths]))
-    bulk = _and(plain.is_plain, walked.translate(_NOT))
-    rest = _or(_and(plain.is_plain, walked), trace.kind.tobytes().translate(_IS_WALKED))
-    return bulk, list(compress(range(len(trace)), rest))
+        marked = bytes([marks[path if path != NONE else end] for path in trace.path])
+    mask = _and(plain.is_plain, marked.translate(_table((BULK,))))
+    rest = _and(plain.is_plain, marked.translate(_table((WALKED,))))
+    rest = _or(rest, trace.kind.tobytes().translate(_IS_WALKED))
+    return mask, list(compress(range(len(trace)), rest))
+
+
+class _Selection:
+    """The masked rows of a column: by copying the stretches between the others where these are few."""
+
+    def __init__(self, mask: bytes) -> None:
+        self._mask = mask
+        others = list(compress(range(len(mask)), mask.translate(_NOT)))
+        self._spans: list[tuple[int, int]] | None = None
+        if len(others) * 8 < len(mask):
+            begins = [0, *(row + 1 for row in others)]
+            self._spans = [(a, b) for a, b in zip(begins, [*others, len(mask)], strict=True) if a < b]
+
+    def of(self, values: array[int]) -> array[int]:
+        if self._spans is None:
+            return array(values.typecode, compress(values, self._mask))
+        out = array(values.typecode)
+        for begin, end in self._spans:
+            out.extend(values[begin:end])
+        return out
 
 
 def bulk(
     trace: Trace, mask: bytes, failed: bytes, exec_of: Sequence[int], version_of: Sequence[int]
 ) -> Accesses:
-    """The masked rows as accesses. ``exec_of`` is by image, ``version_of`` by path (-1: left out)."""
-    if any(map((-1).__eq__, version_of)):
-        keep = bytes(number >= 0 for number in version_of) + b"\0"
-        end = len(version_of)
-        kept = bytes(keep[path if path != NONE else end] for path in compress(trace.path, mask))
-        if not all(kept):
-            wide = bytearray(mask)
-            for row in compress(compress(range(len(trace)), mask), kept.translate(_NOT)):
-                wide[row] = 0
-            mask = bytes(wide)
-    whole = all(mask)
-
-    def column(values: array[int]) -> array[int]:
-        return values[:] if whole else array(values.typecode, compress(values, mask))
-
-    acts = trace.kind.tobytes().translate(_TO_ACT)
-    if any(failed):
-        missing = int.from_bytes(failed, "little") * int(Act.MISSING)
-        kept_acts = int.from_bytes(acts, "little") & int.from_bytes(failed.translate(_NOT), "little") * 255
-        acts = (missing | kept_acts).to_bytes(len(acts), "little")
-    first, last = column(trace.when), column(trace.last)
+    """The masked rows as accesses. ``exec_of`` is by image, ``version_of`` by path."""
+    select = _Selection(mask).of
+    first, last, count = select(trace.when), select(trace.last), select(trace.count)
+    if 0 in count:
+        count = array("I", [number or 1 for number in count])
+    repeated = list(compress(range(len(last)), last))
+    newest = first[:]
+    for row in repeated:
+        newest[row] = max(first[row], last[row])
     return Accesses(
-        exec=array("I", map(exec_of.__getitem__, compress(trace.image, mask))),
-        version=array("I", map(version_of.__getitem__, compress(trace.path, mask))),
-        act=column(array("B", acts)),
+        exec=array("I", map(exec_of.__getitem__, select(trace.image))),
+        version=array("I", map(version_of.__getitem__, select(trace.path))),
+        act=select(array("B", _acts(trace, failed))),
         first=first,
-        last=array("q", map(max, first, last)),
-        count=array("I", map(max, column(trace.count), _ones(len(first)))),
-        error=column(trace.error),
+        last=newest,
+        count=count,
+        error=select(trace.error),
     )
 
 
-def _ones(length: int) -> bytes:
-    return b"\1" * length
+def _acts(trace: Trace, failed: bytes) -> bytes:
+    """The act of each plain row by its kind; MISSING where it failed."""
+    acts = trace.kind.tobytes().translate(_TO_ACT)
+    if 1 not in failed:
+        return acts
+    missing = int.from_bytes(failed, "little") * int(Act.MISSING)
+    done = int.from_bytes(acts, "little") & int.from_bytes(failed.translate(_NOT), "little") * 255
+    return (missing | done).to_bytes(len(acts), "little")
 
 
 def merge(base: Accesses, more: Sequence[Row]) -> Accesses:

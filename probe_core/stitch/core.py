@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from probe_core.capture.trace import NONE, Kind, Trace
@@ -11,7 +12,7 @@ from probe_core.hooks import Declared
 from probe_core.model import Exec, FileVersion, Gap, GapReason, Process, Run, RunGraph, RunState, Variable
 from probe_core.stitch.assemble import Assembly, Found
 from probe_core.stitch.channels import channels_of
-from probe_core.stitch.columns import Plain, Row, bulk, merge, split, survey
+from probe_core.stitch.columns import BULK, OUTSIDE, WALKED, Plain, Row, bulk, merge, split, survey
 from probe_core.stitch.declare import declarations_of, facts_of
 from probe_core.stitch.digests import Digester, ToldDigests
 from probe_core.stitch.drafts import NOWHERE, Names
@@ -45,7 +46,20 @@ def stitch_traces(
 
     ``descriptors`` are path, device and inode of what the launcher inherited.
     """
-    return _Stitching(run, join(traces), declared, files).graph(descriptors, digester)
+    with _no_collecting():
+        return _Stitching(run, join(traces), declared, files).graph(descriptors, digester)
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Without the cycle collector: nothing here is circular, and it would walk 10^6 objects often."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 class Stitcher:
@@ -100,10 +114,10 @@ class _Stitching:
         plain = survey(self.trace)
         inherited = Inherited(self.tape, self.tree, descriptors)
         walk = Walk(self.trace, names, self.files, self.tree.of_image)
-        walked = self._walked_paths(names, plain, inherited)
-        mask, rows = split(self.trace, plain, walked)
+        marks = self._marks(names, plain, inherited)
+        mask, rows = split(self.trace, plain, marks)
         self._walk(walk, rows, inherited, names)
-        found = self._found(names, plain, walked)
+        found = self._found(names, plain, marks)
         assembly = Assembly(names, self.files, self.tree, walk.states, found)
         told = ToldDigests(one.facts.get("digests") for one in declarations)
         versions, gaps = assembly.versions(self.exec_of, told, digester)
@@ -111,33 +125,39 @@ class _Stitching:
         self._execs(graph, steps)
         graph.versions = [self._clean(version) for version in versions]
         graph.channels = channels_of(self.tape, self.tree, self.exec_of)
-        self._accesses(graph, walk, mask, plain, names, walked, assembly)
+        self._accesses(graph, walk, mask, plain, names, marks, assembly)
         own = [replace(one, exec=self.exec_of[one.exec]) for one in inherited.gaps if one.exec is not None]
         self._gaps(graph, [*own, *gaps, *steps.gaps], steps)
         return graph
 
     # ---- files
 
-    def _walked_paths(self, names: Names, plain: Plain, inherited: Inherited) -> set[int]:
-        """The trace's paths whose rows must be looked at one by one."""
-        trace = self.trace
+    def _marks(self, names: Names, plain: Plain, inherited: Inherited) -> bytearray:
+        """What to do with the plain rows of each of the trace's paths."""
+        trace, lead = self.trace, names.lead
         hot: set[int] = set()
         for row in self.tape.rows(_NAMED):
             for index in (trace.path[row], trace.second[row]):
                 if index != NONE and trace.paths[index].startswith(b"/"):
-                    hot.update(names.lead(index))
-        leads = {path: names.lead(path) for path in sorted(plain.seen | plain.missed)}
-        there = {leads[path].name for path in plain.seen}
-        hot |= {leads[path].name for path in plain.missed if leads[path].name in there}
-        hot |= inherited.resolve(names, self.files, sorted(there - {NOWHERE}))
-        folders = {
-            path
-            for path in plain.first_read
-            if leads[path].name != NOWHERE
-            and self.files.fact(names.paths[leads[path].name]).kind == "directory"
-        }
-        odd = {path for path, lead in leads.items() if lead.target != NOWHERE or lead.name in hot}
-        return folders | odd | plain.odd
+                    hot.update(lead(index))
+        there = {lead(path).name for path in plain.seen}
+        hot.update(there.intersection([lead(path).name for path in plain.missed]))
+        hot |= inherited.resolve(names, self.files, there)
+        marks = bytearray(len(trace.paths) + 1)
+        fact, paths, first_read = self.files.fact, names.paths, plain.first_read
+
+        def is_folder(path: int, name: int) -> bool:
+            return path in first_read and fact(paths[name]).kind == "directory"
+
+        for path in plain.seen | plain.missed:
+            name, target = lead(path)
+            if name == NOWHERE:
+                marks[path] = OUTSIDE
+            elif target != NOWHERE or name in hot or is_folder(path, name):
+                marks[path] = WALKED
+        for path in plain.odd:
+            marks[path] = marks[path] or WALKED
+        return marks
 
     def _walk(self, walk: Walk, rows: Sequence[int], inherited: Inherited, names: Names) -> None:
         programs = Programs(self.tape, self.tree, names, self.files)
@@ -165,27 +185,32 @@ class _Stitching:
         programs.settle_forked()
         settle_makers((draft for state in walk.states.values() for draft in state.drafts), self.tree)
 
-    def _found(self, names: Names, plain: Plain, walked: set[int]) -> dict[int, Found]:
-        """The names that only bulk rows touch (or also do), with when they were first read."""
+    def _found(self, names: Names, plain: Plain, marks: bytearray) -> dict[int, Found]:
+        """The names that bulk rows touch, with when they were first read."""
         found: dict[int, Found] = {}
-        for path in plain.seen | plain.missed:
-            name = names.lead(path).name
-            if path in walked or name == NOWHERE:
-                continue
-            first, known = plain.first_read.get(path), found.get(name)
-            if known is not None and known.first_read is not None:
-                first = min(first, known.first_read) if first is not None else known.first_read
-            found[name] = Found(name, first, path not in plain.seen)
+        lead, first_read = names.lead, plain.first_read
+        for path in plain.missed:
+            if marks[path] == BULK:
+                name = lead(path)[0]
+                found[name] = Found(name, None, True)
+        for path in plain.seen:
+            if marks[path] == BULK:
+                name, first = lead(path)[0], first_read.get(path)
+                known = found.get(name)
+                if known is not None and known.first_read is not None:
+                    first = known.first_read if first is None else min(first, known.first_read)
+                found[name] = Found(name, first, False)
         return found
 
     def _accesses(
-        self, graph: RunGraph, walk: Walk, mask: bytes, plain: Plain, names: Names, walked: set[int],
+        self, graph: RunGraph, walk: Walk, mask: bytes, plain: Plain, names: Names, marks: bytearray,
         assembly: Assembly,
     ) -> None:  # fmt: skip
-        version_of = array("q", bytes(8 * len(self.trace.paths)))
+        version_of = [0] * len(self.trace.paths)
+        number_of, lead = assembly.number_of, names.lead
         for path in plain.seen | plain.missed:
-            if path not in walked:
-                version_of[path] = assembly.number_of.get(names.lead(path).name, -1)
+            if marks[path] == BULK:
+                version_of[path] = number_of[lead(path)[0]]
         exec_of_image = [self.exec_of[program] if program >= 0 else 0 for program in self.tree.of_image]
         base = bulk(self.trace, mask, plain.failed, exec_of_image, version_of)
         more: list[Row] = [

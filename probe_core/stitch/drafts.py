@@ -84,7 +84,7 @@ class Names:
         self.paths: list[bytes] = []
         self._numbers: dict[bytes, int] = {}
         self._trace, self._files = paths, files
-        self._leads: dict[int, Lead] = {}
+        self._leads: list[Lead | None] = [None] * len(paths)
 
     def number(self, canonical: bytes) -> int:
         """The number of a canonical path."""
@@ -96,7 +96,7 @@ class Names:
 
     def lead(self, index: int) -> Lead:
         """Resolve one path of the trace."""
-        found = self._leads.get(index)
+        found = self._leads[index]
         if found is None:
             found = self._leads[index] = self.resolve(self._trace[index])
         return found

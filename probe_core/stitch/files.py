@@ -67,15 +67,18 @@ _KINDS = {
 }  # fmt: skip
 
 
+_TYPE = 0o170000  # S_IFMT
+
+
 def kind_of(mode: int) -> str:
     """The model's word for a st_mode."""
-    return _KINDS.get(stat.S_IFMT(mode), "file")
+    return _KINDS.get(mode & _TYPE, "file")
 
 
 def fact_of(status: os.stat_result) -> Fact:
     """A Fact from lstat's answer."""
     return Fact(
-        _KINDS.get(stat.S_IFMT(status.st_mode), "file"),
+        kind_of(status.st_mode),
         status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_dev, status.st_ino,
     )  # fmt: skip
 
@@ -111,7 +114,11 @@ class DiskFacts:
         known = self._facts.get(path)
         if known is None:
             try:
-                known = fact_of(os.lstat(path))
+                status = os.lstat(path)
+                known = Fact(
+                    _KINDS[status.st_mode & _TYPE], status.st_size, status.st_mtime_ns, status.st_ctime_ns,
+                    status.st_dev, status.st_ino,
+                )  # fmt: skip
             except (OSError, ValueError):
                 known = MISSING
             self._facts[path] = known

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
+from itertools import compress
 from typing import TypeVar
 
-from probe_core.capture.trace import NONE, Identity, Image, Kind, Trace
+from probe_core.capture.trace import NONE, Fault, Identity, Image, Kind, Trace
 
 T = TypeVar("T")
+_COMMON = (Kind.READ, Kind.LOOKUP, Kind.LIST)
+_IS_RARE = bytes(kind not in _COMMON for kind in range(256))
+_COLUMNS = (
+    "kind", "error", "detail", "when", "last", "count", "value", "pid", "image", "path", "second", "identity",
+)  # fmt: skip
 Variables = tuple[tuple[bytes, int, bytes | None], ...]
 
 
@@ -23,10 +27,15 @@ class Tape:
     hosts: list[str] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
 
+    _rare: list[int] | None = None  # rows of other kinds than the three common ones
+
     def rows(self, kinds: Sequence[Kind]) -> Iterator[int]:
-        """The rows of some kinds, in time order."""
-        wanted = set(map(int, kinds))
-        return (row for row, kind in enumerate(self.trace.kind) if kind in wanted)
+        """The rows of some kinds (not READ, LOOKUP, LIST, which have bulk ways), in time order."""
+        if self._rare is None:
+            rare = self.trace.kind.tobytes().translate(_IS_RARE)
+            self._rare = list(compress(range(len(rare)), rare))
+        wanted, kind = set(map(int, kinds)), self.trace.kind
+        return (row for row in self._rare if kind[row] in wanted)
 
 
 def single(trace: Trace) -> Tape:
@@ -37,18 +46,15 @@ def single(trace: Trace) -> Tape:
 def join(traces: Sequence[Trace]) -> Tape:
     """Join traces. Images of the same host, boot and id are one; rows are put in order of time.
 
-    Rows of the same time keep the order in which they came, so the batches of one trace give that trace.
+    Rows of the same time stand by image, then in the order in which they came, so the batches of one trace
+    give that trace. Rows with an id (a reader's batches) replace those that came before under it.
     """
-    if len(traces) == 1 and _in_order(traces[0].when):
+    if len(traces) == 1:
         return single(traces[0])
     joint = _Join()
     for trace in traces:
         joint.add(trace)
     return joint.tape()
-
-
-def _in_order(times: array[int]) -> bool:
-    return all(a <= b for a, b in itertools.pairwise(times))
 
 
 class _Join:
@@ -57,6 +63,9 @@ class _Join:
         self.hosts: list[str] = []
         self.keys: list[bytes] = []
         self._images: dict[tuple[str, str, int], int] = {}
+        self._newest: dict[tuple[str, str, int], int] = {}  # id of a frame -> its newest row
+        self._faults: dict[tuple[str, str, str, int | None], Fault] = {}
+        self._anonymous: set[int] = set()  # rows without an id
         self._paths: dict[bytes, int] = {}
         self._environments: dict[tuple[bytes, Variables], int] = {}
         self._identities: dict[Identity, int] = {}
@@ -71,7 +80,12 @@ class _Join:
             enumerate(self._number(self._identities, out.identities, known) for known in trace.identities)
         )
         paths[NONE] = identities[NONE] = NONE
-        for name in ("kind", "error", "detail", "when", "last", "count", "value", "pid"):
+        ids = getattr(trace, "ids", None)
+        if ids:
+            self._newest.update(((trace.host, trace.boot, one), begin + row) for row, one in enumerate(ids))
+        else:
+            self._anonymous.update(range(begin, begin + len(trace)))
+        for name in _COLUMNS[:8]:
             getattr(out, name).extend(getattr(trace, name))
         out.image.extend(map(images.__getitem__, trace.image))
         out.path.extend(map(paths.__getitem__, trace.path))
@@ -79,27 +93,35 @@ class _Join:
         out.identity.extend(map(identities.__getitem__, trace.identity))
         out.usage.update((begin + row, usage) for row, usage in trace.usage.items())
         out.arguments.update((begin + row, texts) for row, texts in trace.arguments.items())
-        for fault in trace.faults:
-            moved = replace(fault, image=images[fault.image] if fault.image is not None else None)
-            if moved not in out.faults:
-                out.faults.append(moved)
+        for fault in trace.faults:  # a reader tells each again, with the count of all so far
+            image = images[fault.image] if fault.image is not None else None
+            self._faults[trace.host, fault.segment, fault.reason, image] = replace(fault, image=image)
 
     def tape(self) -> Tape:
         """The result, in order of time."""
         out = self.trace
-        order = sorted(range(len(out)), key=out.when.__getitem__)
-        if len(order) > 1 and order != list(range(len(order))):
-            pick = itemgetter(*order)
-            for name in (
-                "kind", "error", "detail", "when", "last", "count", "value", "pid",
-                "image", "path", "second", "identity",
-            ):  # fmt: skip
+        order = self._order()
+        if order != list(range(len(out))):
+            for name in _COLUMNS:
                 column = getattr(out, name)
-                setattr(out, name, array(column.typecode, pick(column)))
+                setattr(out, name, array(column.typecode, map(column.__getitem__, order)))
             place = {old: new for new, old in enumerate(order)}
-            out.usage = {place[row]: usage for row, usage in out.usage.items()}
-            out.arguments = {place[row]: texts for row, texts in out.arguments.items()}
+            out.usage = {place[row]: usage for row, usage in out.usage.items() if row in place}
+            out.arguments = {place[row]: texts for row, texts in out.arguments.items() if row in place}
+        out.faults = list(self._faults.values())
         return Tape(out, self.hosts, self.keys)
+
+    def _order(self) -> list[int]:
+        """The rows that count, by time and image."""
+        ranks = {name: rank for rank, name in enumerate(sorted(self._images))}
+        rank_of = [ranks[name] for name in self._images]
+        many = len(ranks) + 1
+        times = zip(self.trace.when, self.trace.image, strict=True)
+        keys = [when * many + rank_of[image] for when, image in times]
+        rows: Iterable[int] = range(len(keys))
+        if self._newest:
+            rows = sorted({*self._newest.values(), *self._anonymous})
+        return sorted(rows, key=keys.__getitem__)
 
     def _environment(self, key: bytes, variables: Variables) -> int:
         number = self._environments.setdefault((key, variables), len(self._environments))
