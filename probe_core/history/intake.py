@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,10 +19,11 @@ from probe_core.model import Gap, GapReason, RunGraph, RunState
 
 if TYPE_CHECKING:
     from probe_core.capture.spool import RunFolder, Spool
-    from probe_core.history.interface import History
+    from probe_core.history.interface import History, Identity
     from probe_core.hooks import Engine
 
 LOCK = "taking-in"
+SETTLED = 2 * 10**9  # ns since the last change, after which the same times mean the same content
 KEPT = "taken-in"  # stands in a folder that was kept after its run had been taken in
 
 
@@ -37,7 +39,7 @@ def take_in(
     with _locked(folder) as mine:
         if not mine:
             return None
-        graph = _stitched(folder, engines)
+        graph = _stitched(folder, history, engines)
         history.store(graph)
         if graph.run.state is RunState.OPEN:
             return graph
@@ -67,16 +69,49 @@ def take_in_all(spool: Spool, history: History, engines: Sequence[Engine] | None
     return faults
 
 
-def _stitched(folder: RunFolder, engines: Sequence[Engine] | None) -> RunGraph:
+def _stitched(folder: RunFolder, history: History, engines: Sequence[Engine] | None) -> RunGraph:
     from probe_core.stitch import stitch
 
-    graph = stitch(folder, _installed(folder) if engines is None else engines)
+    known = _Known(history)
+    graph = stitch(folder, _installed(folder) if engines is None else engines, known=known)
+    known.learn(graph)
     lost = graph.run.state is RunState.LOST
     if lost and not any(gap.reason is GapReason.LAUNCHER_LOST for gap in graph.gaps):
         detail = "the launcher was killed, so the command's end and exit status are not known"
         remedy = "record the command again if its end matters"
         graph.gaps.append(Gap(GapReason.LAUNCHER_LOST, b"", None, None, detail, remedy))
     return graph
+
+
+class _Known:
+    """The history's digests as stitching asks for them; remembers what it could not tell, to learn that."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._missed: set[Identity] = set()
+
+    def known(self, volume: str, inode: int, size: int, modified: int, changed: int) -> str | None:
+        found = self._history.known(volume, inode, size, modified, changed)
+        if found is None:
+            self._missed.add((volume, inode, size, modified, changed))
+        return found
+
+    def learn(self, graph: RunGraph) -> None:
+        """Keep the digests that had to be taken; not of files so new that a write may share their times."""
+        before = time.time_ns() - SETTLED
+        new: dict[Identity, str] = {}
+        for one in graph.versions:
+            if (
+                one.digest
+                and one.inode is not None
+                and one.size is not None
+                and 0 < (one.changed or 0) < before
+            ):
+                identity = (one.volume, one.inode, one.size, one.modified or 0, one.changed or 0)
+                if identity in self._missed:
+                    new[identity] = one.digest
+        if new:
+            self._history.learn_digests(new)
 
 
 def _installed(folder: RunFolder) -> Sequence[Engine]:

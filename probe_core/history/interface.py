@@ -154,6 +154,10 @@ class History(ABC):
         """Give the digests known for these states of files."""
 
     @abstractmethod
+    def known(self, volume: str, inode: int, size: int, modified: int, changed: int) -> str | None:
+        """Give the digest known for one state of a file: `known_digests` for a single one, quickly."""
+
+    @abstractmethod
     def learn_digests(self, digests: Mapping[Identity, str]) -> None:
         """Remember the digests of these states of files."""
 

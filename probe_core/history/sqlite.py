@@ -39,6 +39,10 @@ from probe_core.history.write import intern, remove_parts, remove_unused_texts, 
 from probe_core.model import Channel, Exec, FileVersion, Run, RunGraph, Step
 
 _LATEST = re.compile(r"@(?:-(\d+))?\Z")
+KNOWN = (
+    "SELECT digest FROM known WHERE inode = ? AND changed = ? AND size = ? AND modified = ? "
+    "AND volume = (SELECT id FROM text WHERE body = ?)"
+)
 _NEWEST = "coalesce(started, 0) DESC, id DESC"
 
 
@@ -185,6 +189,10 @@ class SqliteHistory(History):
             if key in wanted:
                 found[key] = digest(content) or ""
         return found
+
+    def known(self, volume: str, inode: int, size: int, modified: int, changed: int) -> str | None:
+        row = self._database.one(KNOWN, (signed(inode), changed, size, modified, packed_text(volume)))
+        return None if row is None else digest(row[0])
 
     def learn_digests(self, digests: Mapping[Identity, str]) -> None:
         with self._database.transaction():

@@ -17,13 +17,14 @@ from uuid import uuid4
 import pytest
 
 import probe_core.stitch
-from graphs import Building
+from graphs import BEGIN, Building
 from probe_core.capture.living import boot_id, started_at
 from probe_core.capture.spool import RunFolder, Spool
 from probe_core.errors import HistoryError, SegmentError
 from probe_core.history import History, finish, open_history
 from probe_core.history.intake import LOCK, take_in, take_in_all
 from probe_core.model import GapReason, RunGraph, RunState
+from probe_core.stitch.digests import KnownDigests
 
 Make = Callable[..., RunFolder]
 
@@ -48,17 +49,22 @@ def make(spool: Spool) -> Make:
         folder.path.mkdir(parents=True)
         (folder.path / "segment-box-0").write_bytes(b"canary")
         described = {
-
-                "version": 1,
-                "id": folder.id,
-                "name": None,
-                "engine": None,
-                "command": ["true"],
-                "directory": "/w"
-            ,
-            "host": os.uname().nodename, "boot": boot_id(), "user": "al", "uid": 0, "pid": pid,
-            "pid_started": started_at(pid) or 0, "started": time.time_ns(), "outer_run": None,
-            "outer_step": None, "descriptors": [],
+            "version": 1,
+            "id": folder.id,
+            "name": None,
+            "engine": None,
+            "command": ["true"],
+            "directory": "/w",
+            "host": os.uname().nodename,
+            "boot": boot_id(),
+            "user": "al",
+            "uid": 0,
+            "pid": pid,
+            "pid_started": started_at(pid) or 0,
+            "started": time.time_ns(),
+            "outer_run": None,
+            "outer_step": None,
+            "descriptors": [],
         }
         (folder.path / "run.json").write_text(json.dumps(described | changes))
         if status is not None:
@@ -68,18 +74,30 @@ def make(spool: Spool) -> Make:
     return made
 
 
+@pytest.fixture
+def digested() -> list[bool]:
+    """Tell of each version whether its digest had to be taken."""
+    return []
+
+
 @pytest.fixture(autouse=True)
-def stitching(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def stitching(monkeypatch: pytest.MonkeyPatch, digested: list[bool]) -> list[str]:
     """Stand in for stitching: the run as its folder tells it, around one process. Gives who was stitched."""
     stitched: list[str] = []
 
-    def stand_in(folder: RunFolder, engines: object) -> RunGraph:
+    def stand_in(folder: RunFolder, engines: object, *, known: KnownDigests) -> RunGraph:
         stitched.append(folder.id)
         if (folder.path / "broken").exists():
             raise SegmentError(folder.path / "segment-box-0", "it is torn")
         building = Building(folder.id)
         building.read(building.exec(), b"/w/in", digest="in")
         graph = building.graph()
+        for number, one in enumerate(graph.versions):
+            assert one.inode is not None
+            assert one.size is not None
+            told = known.known(one.volume, one.inode, one.size, one.modified or 0, one.changed or 0)
+            digested.append(told is None)
+            graph.versions[number] = replace(one, digest=told or "sha256:" + "1" * 64)
         graph.run = replace(folder.run(), facts={"engines": 0 if not engines else 1})
         return graph
 
@@ -185,6 +203,23 @@ def test_engines_are_looked_for_only_when_one_left_something(
     take_in(declaring, history)
     assert history.run(plain.id).facts == {"engines": 0}
     assert history.run(declaring.id).facts == {"engines": 1}
+
+
+def test_a_file_that_did_not_change_is_digested_once(
+    make: Make, history: History, digested: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        take_in(make(), history)
+    assert digested == [True, False]
+
+
+def test_the_digest_of_a_file_just_changed_is_not_remembered(
+    make: Make, history: History, digested: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: BEGIN)
+    for _ in range(2):
+        take_in(make(), history)
+    assert digested == [True, True]
 
 
 def test_finish_says_one_line_when_asked(
