@@ -15,16 +15,49 @@ def expected_trace(builder: TraceBuilder) -> Trace:
     return _TraceMaker(builder).made
 
 
+def plain_rows(trace: Trace) -> list[tuple[object, ...]]:
+    """Give the events with everything that they point to in its place: what two equal traces share."""
+
+    def path(number: int) -> bytes | None:
+        return None if number == NONE else trace.paths[number]
+
+    return [
+        (
+            Kind(trace.kind[i]).name, trace.error[i], trace.detail[i], trace.when[i], trace.last[i],
+            trace.count[i], trace.images[trace.image[i]].id, path(trace.path[i]), path(trace.second[i]),
+            None if trace.identity[i] == NONE else trace.identities[trace.identity[i]], trace.value[i],
+            trace.pid[i], trace.usage.get(i), trace.arguments.get(i),
+        )
+        for i in range(len(trace))
+    ]  # fmt: skip
+
+
+def plain_images(trace: Trace) -> list[tuple[object, ...]]:
+    """Give the images, each with its environment in place of the number."""
+    return [
+        (
+            image.id, image.pid, image.parent_pid, image.forked, image.parent_id, image.started,
+            image.program, image.directory, image.arguments, image.uid, image.step, image.libraries,
+            image.arguments_cut, None if image.environment is None else trace.environments[image.environment],
+        )
+        for image in trace.images
+    ]  # fmt: skip
+
+
 class _TraceMaker:
     def __init__(self, builder: TraceBuilder) -> None:
         self.builder = builder
         self.made = Trace(builder.host, str(builder.boot), key=builder.key)
         self.paths: dict[bytes, int] = {}
         self.place: dict[int, bytes | None] = {}
-        self.directories: dict[tuple[int, int], list[tuple[int, bytes]]] = {}
+        self.directories: dict[tuple[int, int], bytes] = {}  # the first one also counts before it was named
         self.numbers: dict[int, int] = {}  # of the builder's images in the trace
         self.first: dict[int, int] = {}  # time of an image's first frame
-        for note in self._in_order():
+        notes = self._in_order()
+        for note in reversed(notes):
+            if note.kind is Kind.DIRECTORY:
+                self.directories[note.image, note.fields["key"]] = note.texts[0]
+        for note in notes:
             self._take(note)
         self._environments()
 
@@ -32,11 +65,6 @@ class _TraceMaker:
         first = self.first
         for note in self.builder.notes:
             first[note.image] = min(note.at, first.get(note.image, note.at))
-        for note in self.builder.notes:
-            if note.kind is Kind.DIRECTORY:
-                known = self.directories.setdefault((note.image, note.fields["key"]), [])
-                known.append((note.at, note.texts[0]))
-                known.sort(key=lambda pair: pair[0])
 
         def order(note: Note) -> tuple[int, int, bool, int]:
             begin = note.kind in BEGIN
@@ -49,7 +77,9 @@ class _TraceMaker:
         number = self.numbers.get(note.image)
         if number is None:
             number = self.numbers[note.image] = len(self.made.images)
-            image = replace(self.builder.images[note.image], started=self.first[note.image])
+            image = self.builder.images[note.image]
+            place = absolute(image.directory, None)
+            image = replace(image, started=self.first[note.image], directory=place or b"")
             self.made.images.append(image)
             self.place[note.image] = absolute(image.directory, None)
         return number
@@ -65,9 +95,7 @@ class _TraceMaker:
     def _resolve(self, note: Note, place: int, key: str, bit: int) -> int:
         text = note.texts[place]
         if note.detail & bit and not text.startswith(b"/"):
-            known = self.directories.get((note.image, note.fields[key]), [])
-            earlier = [path for at, path in known if at <= note.at] or [path for _, path in known[:1]]
-            return self._intern(absolute(text, earlier[-1] if earlier else None))
+            return self._intern(absolute(text, self.directories.get((note.image, note.fields[key]))))
         return self._intern(absolute(text, self.place[note.image])) if text else NONE
 
     def _paths(self, note: Note) -> tuple[int, int]:
@@ -93,6 +121,8 @@ class _TraceMaker:
 
     def _take(self, note: Note) -> None:
         made, number = self.made, self._number(note)
+        if note.kind is Kind.DIRECTORY:
+            self.directories[note.image, note.fields["key"]] = note.texts[0]
         if note.kind in ATTRIBUTES:
             return
         if note.kind is Kind.PLACE:
@@ -135,9 +165,8 @@ class _TraceMaker:
             image.environment = known[wanted[number]] if number in wanted else None
 
     def _read_set(self, wanted: int) -> Environment:
-        (payload,) = [
-            body for (kind, body), known in self.builder.sets.items() if (kind, known) == (Kind.ENVIRON, wanted)
-        ]
+        sets = self.builder.sets.items()
+        (payload,) = [body for (kind, body), known in sets if (kind, known) == (Kind.ENVIRON, wanted)]
         found, at = [], 0
         while at < len(payload):
             (digest,) = struct.unpack_from("=Q", payload, at)

@@ -257,7 +257,7 @@ static int read_frame(struct reading *reading, struct row *row, uint64_t number)
     case PROBE_PLACE:
         reading->at = reading->from + sizeof reading->head;
         struct text place = take_text(reading);
-        row->path = resolve(reading, place, 0, 0);
+        row->path = reading->bad ? NONE : resolve_in(reading, (struct text){NULL, 0}, place);
         if (!reading->bad)
             reading->exec->place = place;
         return 1;

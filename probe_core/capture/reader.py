@@ -34,6 +34,10 @@ REASONS = {
     lib.READER_UNKNOWN_DIRECTORY: "unknown directory",
 }
 
+CHUNK = 1 << 20  # bytes of paths that are split at once
+
+# number, fields of struct reader_image without its texts, arguments, step
+ChangedImage = tuple[int, tuple[int, ...], tuple[bytes, ...], bytes | None]
 Environment = tuple[tuple[bytes, int, bytes | None], ...]
 
 
@@ -128,13 +132,19 @@ class SegmentReader:
         view = self._build(ended)
         batch = Batch(self.host, self.boot, images=self._images, environments=self._environments)
         batch.key = self._snapshots[0].key if self._snapshots else b""
+        names = [snapshot.path.name for snapshot in self._snapshots]
+        damage = list(_damage(self._snapshots))
         self._take_sets(view)
         self._take_arguments(view, batch)
+        changed = self._changed_images(view)
+        self._snapshots = []  # big, and nothing below points into it
         self._take_paths(view)
         batch.paths = self._paths
-        changed = self._take_images(view)
-        batch.faults = self._faults(view, changed, ended)
-        self._snapshots = []  # nothing below points into it
+        self._take_images(changed, names)
+        batch.faults = [*damage, *self._faults(view, {number for number, *_ in changed}, names)]
+        if ended:
+            batch.faults += self._unstarted.values()
+        batch.faults.sort(key=lambda fault: (fault.segment, fault.offset, fault.reason))
         self._take_columns(view, batch)
         return batch
 
@@ -167,26 +177,42 @@ class SegmentReader:
             batch.arguments[found.row] = tuple(text.split(b"\0")[:-1])
 
     def _take_paths(self, view: ffi.CData) -> None:
-        if view.path_bytes > self._path_bytes:
-            new = bytes(ffi.buffer(view.path_at + self._path_bytes, view.path_bytes - self._path_bytes))
-            self._paths += new.split(b"\0")[:-1]
-            self._path_bytes = view.path_bytes
+        rest = b""
+        for at in range(self._path_bytes, view.path_bytes, CHUNK):
+            chunk = ffi.buffer(view.path_at + at, min(CHUNK, view.path_bytes - at))
+            *whole, rest = (rest + bytes(chunk)).split(b"\0")
+            self._paths += whole
+        self._path_bytes = view.path_bytes
 
-    def _take_images(self, view: ffi.CData) -> set[int]:
-        """Bring the images up to date; gives the numbers of those that changed."""
-        changed = set()
+    def _changed_images(self, view: ffi.CData) -> list[ChangedImage]:
+        """Give the fields of images that changed, and their texts from the segments."""
+        found: list[ChangedImage] = []
         for number, fields in enumerate(_rows(IMAGE, view.image_at, view.images)):
-            if fields[-1]:
-                changed.add(number)
-                self._take_image(number, fields)
+            *fixed, begun, cut, changed = fields
+            if not changed:
+                continue
+            segment, count, at, size, step_segment, step_count, step_at, step_size = fixed[12:]
+            arguments = self._text(segment, at, size).split(b"\0")[:-1] if count else ()
+            step = self._text(step_segment, step_at, step_size - 1) if step_count else None
+            found.append((number, (*fixed[:12], begun, cut), tuple(arguments), step))
+        return found
+
+    def _take_images(self, changed: list[ChangedImage], names: list[str]) -> None:
+        for image in changed:
+            self._take_image(*image, names)
         for number in list(self._wanted):
             self._resolve_sets(number)
-        return changed
 
-    def _take_image(self, number: int, fields: tuple[int, ...]) -> None:
+    def _take_image(
+        self,
+        number: int,
+        fields: tuple[int, ...],
+        arguments: tuple[bytes, ...],
+        step: bytes | None,
+        names: list[str],
+    ) -> None:
         (image_id, parent_id, environ, libraries, started, pid, parent, uid, program, directory, segment,
-         offset, in_segment, count, at, size, step_segment, step_count, step_at, step_size, begun, cut,
-         _) = fields  # fmt: skip
+         offset, begun, cut) = fields  # fmt: skip
         image = Image(
             id=image_id,
             pid=pid,
@@ -196,9 +222,9 @@ class SegmentReader:
             started=started,
             program=b"" if program == NONE else self._paths[program],
             directory=b"" if directory == NONE else self._paths[directory],
-            arguments=tuple(self._text(in_segment, at, size).split(b"\0")[:-1]) if count else (),
+            arguments=arguments,
             uid=uid,
-            step=self._text(step_segment, step_at, step_size - 1) if step_count else None,
+            step=step,
             arguments_cut=bool(cut),
         )
         if number == len(self._images):
@@ -207,9 +233,7 @@ class SegmentReader:
             self._images[number] = image
         self._unstarted.pop(number, None)
         if not begun:
-            self._unstarted[number] = Fault(
-                self._snapshots[segment].path.name, offset, "no start", image=number
-            )
+            self._unstarted[number] = Fault(names[segment], offset, "no start", image=number)
         self._wanted[number] = (environ, libraries)
 
     def _resolve_sets(self, number: int) -> None:
@@ -241,8 +265,8 @@ class SegmentReader:
             self._libraries[set_id] = tuple(content.split(b"\0")[:-1][:count])
         return self._libraries[set_id]
 
-    def _faults(self, view: ffi.CData, changed: set[int], ended: bool) -> list[Fault]:
-        """Tell all that is known to be damaged, by segment and offset."""
+    def _faults(self, view: ffi.CData, changed: set[int], names: list[str]) -> list[Fault]:
+        """Tell what the walk and the decoding found, once for each segment, reason and image."""
         for number in changed:
             self._decoded_faults.pop(number, None)
         walked: dict[tuple[int, int, int], Fault] = {}
@@ -253,18 +277,12 @@ class SegmentReader:
             key = (found.segment, found.reason, found.image)
             if key not in kind:
                 image = None if found.image == NONE else found.image
-                name = self._snapshots[found.segment].path.name
-                kind[key] = Fault(name, found.offset, REASONS[found.reason], 0, image)
+                kind[key] = Fault(names[found.segment], found.offset, REASONS[found.reason], 0, image)
             kind[key].count += 1
             kind[key].offset = min(kind[key].offset, found.offset)
         for (_, _, number), fault in decoded.items():
             self._decoded_faults.setdefault(number, []).append(fault)
-        faults = [*_damage(self._snapshots), *walked.values()]
-        for known in self._decoded_faults.values():
-            faults += known
-        if ended:
-            faults += self._unstarted.values()
-        return sorted(faults, key=lambda fault: (fault.segment, fault.offset, fault.reason))
+        return [*walked.values(), *(fault for known in self._decoded_faults.values() for fault in known)]
 
     def _take_columns(self, view: ffi.CData, batch: Batch) -> None:
         rows = view.rows
