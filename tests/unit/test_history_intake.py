@@ -197,8 +197,9 @@ def test_engines_are_looked_for_only_when_one_left_something(
 
     monkeypatch.setattr(probe_core.plugins, "engines", lambda: {"toy": object()})
     plain, declaring = make(), make()
-    declaring.declarations.mkdir()
-    (declaring.declarations / "steps").touch()
+    for one in (plain, declaring):
+        (one.declarations / "toy").mkdir(parents=True)
+    (declaring.declarations / "toy" / "steps").touch()
     take_in(plain, history)
     take_in(declaring, history)
     assert history.run(plain.id).facts == {"engines": 0}
