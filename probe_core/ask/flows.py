@@ -195,9 +195,18 @@ class RunFlows:
             if members.intersection(near):
                 others = dict.fromkeys(self.maker(one) for one in far if one not in members)
                 others.pop(maker, None)
-                if others:
-                    found.append((channel, list(others)))
+                plumbing = maker.kind == "step" or self.is_engines(maker)
+                kept = [one for one in others if not (plumbing and self.is_engines(one))]
+                if kept:
+                    found.append((channel, kept))
         return found
+
+    def is_engines(self, maker: Key) -> bool:
+        """Tell whether a maker is the engine itself: outside all steps of a run whose engine declared some.
+
+        It reads files to see whether they changed, and gives its steps' programs pipes that carry nothing.
+        """
+        return maker.kind == "exec" and self.run.engine is not None and bool(self.run.facts)
 
 
 class Flows:

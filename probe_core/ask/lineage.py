@@ -239,8 +239,10 @@ class _Search:
         return new
 
     def _out_of(self, key: Key, depth: int) -> list[Key]:
-        """Add what came out of a maker; give the new makers that took it in."""
-        new = []
+        """Add what came out of a maker; give the new makers that took it in. An engine itself is an end."""
+        new: list[Key] = []
+        if self.flows.run(key.run).is_engines(key):
+            return new
         for touch in self.flows.run(key.run).outputs_of(key):
             file = self._file(key.run, touch)
             self._edge("out", Edge(self._makers[key], file, touch.acts, touch.declared))

@@ -7,12 +7,12 @@ nor is what comes through a descriptor from outside the step, nor what a compile
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from probe_core.ask.classes import KERNEL, PASSING, SHIPPED, FileClass, below, below_any
+from probe_core.ask.own import own_paths
 from probe_core.ask.question import Question
 from probe_core.ask.wording import command_of, flat, name_of, time_of
 from probe_core.hooks import Finding
@@ -64,11 +64,11 @@ class _Judgement:
 
     def is_own(self, declaration: Declaration, path: bytes) -> bool:
         """Tell whether the engine calls ``path`` its own, or the step's script."""
-        return below_any(path, self._own) or below_any(path, list(_own_paths(declaration.facts)))
+        return below_any(path, self._own) or below_any(path, list(own_paths(declaration.facts)))
 
     @cached_property
     def _own(self) -> tuple[bytes, ...]:
-        return tuple(_own_paths(self.question.graph.run.facts))
+        return tuple(own_paths(self.question.graph.run.facts))
 
     def made_inside(self, version: FileVersion, step: int) -> bool:
         """Tell whether ``version`` was made in ``step``, or in a step inside it."""
@@ -240,13 +240,3 @@ def _evidence(judgement: _Judgement, row: int, version: FileVersion, lint: str) 
         maker = judgement.owner(graph.execs[version.made_by].step)
         if maker is not None:
             yield f"made in this run by {flat(graph.steps[maker].name)}"
-
-
-def _own_paths(facts: Mapping[str, object]) -> Iterator[bytes]:
-    """Give the places that an engine calls its own, the workflow's files, and the step's script."""
-    for name in ("own_paths", "workflow_files", "script"):
-        told = facts.get(name)
-        for place in told if isinstance(told, (list, tuple)) else (told,):
-            path = place.get("path") if isinstance(place, Mapping) else place
-            if isinstance(path, str) and path.startswith("/"):
-                yield os.fsencode(path.rstrip("/") or "/")

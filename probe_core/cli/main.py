@@ -23,6 +23,8 @@ VERBS = {
     "record": "probe_core.cli.record:record",
     "runs": "probe_core.cli.runs:runs",
     "show": "probe_core.cli.show:show",
+    "why": "probe_core.cli.why:why",
+    "uses": "probe_core.cli.why:uses",
     "check": "probe_core.cli.check:check",
     "export": "probe_core.cli.export:export",
     "forget": "probe_core.cli.forget:forget",

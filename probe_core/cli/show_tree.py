@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from probe_core.ask.check import check
+from probe_core.ask.classes import FileClass
 from probe_core.ask.question import Question
 from probe_core.ask.wording import command_of, count_of, flat, name_of, size_of, span_of, time_of
 from probe_core.cli.colour import styled
+from probe_core.cli.named import names
 from probe_core.cli.tree import Branch
 from probe_core.model import Act, Gap, Run, RunState, Step
 
@@ -31,6 +33,9 @@ WORDS: tuple[tuple[frozenset[Act], str, str], ...] = (
     (frozenset({Act.LOOKUP}), "asks for", "dim"),
     (frozenset({Act.MISSING}), "misses", "dim"),
 )
+INHERITED = frozenset({Act.INHERITED_READ, Act.INHERITED_WRITE})
+OPENED = frozenset({Act.READ, Act.WRITE})
+MANY_HEIRS = 3
 SHOWN = TAKEN_IN | MADE | {Act.REMOVE, Act.RENAME_FROM}
 
 
@@ -106,11 +111,13 @@ class _Tree:
             return
         folded: Counter[str] = Counter()
         for number in self.question.execs_by_step.get(step, ()):
+            if self._goes_on(number):
+                continue  # a shell's child that opened what the program after it uses
             one = self.graph.execs[number]
             files = self._files(number)
             if not files and not self.show_all and not self._failed(number):
                 if not one.forked:
-                    folded[name_of(one.program.rpartition(b"/")[2])] += 1
+                    folded[name_of((one.arguments or (one.program,))[0].rpartition(b"/")[2])] += 1
                 continue
             below = branch.add(self._exec_text(number))
             if self.depth > 1:
@@ -122,6 +129,22 @@ class _Tree:
             )
             more = ", …" if len(folded) > 5 else ""
             branch.add(styled(f"and {count_of(folded.total(), 'more program')}: {names}{more}", "dim"))
+
+    def _goes_on(self, number: int) -> bool:
+        """Tell whether a forked part became another program in the same process and step."""
+        following = self._next.get(number)
+        one = self.graph.execs[number]
+        return one.forked and following is not None and self.graph.execs[following].step == one.step
+
+    @cached_property
+    def _next(self) -> dict[int, int]:
+        """Give for each exec the one after it in the same process."""
+        execs = self.graph.execs
+        return {
+            one.previous: one.number
+            for one in execs
+            if one.previous is not None and execs[one.previous].process == one.process
+        }
 
     def _failed(self, number: int) -> bool:
         status = self.graph.processes[self.graph.execs[number].process].status
@@ -138,7 +161,7 @@ class _Tree:
         one = self.graph.execs[number]
         text = command_of(one.arguments or (one.program,))
         if one.forked:
-            text += " (part of it)"
+            text = f"a part of {command_of(one.arguments or (one.program,), 60)}"
         process = self.graph.processes[one.process]
         if self.show_all:
             text += styled(f"  process {process.pid}", "dim")
@@ -147,18 +170,54 @@ class _Tree:
         return text
 
     def _files(self, number: int) -> Sequence[tuple[str, str, bytes]]:
-        """Give what an exec did with files: word, style, path; each path once."""
+        """Give what an exec, and the forked part before it, did with files: word, style, path."""
         table = self.graph.accesses
         acts: dict[bytes, set[int]] = {}
-        for row in self.question.rows_by_exec.get(number, ()):
-            version = self.graph.versions[table.version[row]]
-            if self.show_all or (table.act[row] in SHOWN and not self._is_folded(version.number)):
-                acts.setdefault(version.path, set()).add(table.act[row])
+        for one in (self.graph.execs[number].previous, number):
+            if one is None or (one != number and not (self._next.get(one) == number and self._goes_on(one))):
+                continue
+            for row in self.question.rows_by_exec.get(one, ()):
+                act, version = table.act[row], table.version[row]
+                if self.show_all or (act in SHOWN and not self._is_folded(number, version, act)):
+                    acts.setdefault(self.graph.versions[version].path, set()).add(act)
         return [(*_word(done), path) for path, done in acts.items()]
 
-    def _is_folded(self, version: int) -> bool:
+    def _is_folded(self, number: int, version: int, act: int) -> bool:
         one = self.graph.versions[version]
-        return one.kind not in ("file", "fifo") or self.question.is_boring(version)
+        if self.graph.execs[number].step is None and one.path in self._of_steps:
+            return True
+        if one.kind not in ("file", "fifo") or (act in INHERITED and version in self._common):
+            return True
+        return self.question.is_boring(version) and not self._names(number, version)
+
+    @cached_property
+    def _of_steps(self) -> frozenset[bytes]:
+        """Give the files of an engine's steps: that the engine looks at them too need not be told."""
+        if self.graph.run.engine is None:
+            return frozenset()
+        table, execs = self.graph.accesses, self.graph.execs
+        return frozenset(
+            self.graph.versions[version].path
+            for one, version in zip(table.exec, table.version, strict=True)
+            if execs[one].step is not None
+        )
+
+    @cached_property
+    def _common(self) -> frozenset[int]:
+        """Give what came from outside the run, or was handed down to many: standard streams."""
+        table = self.graph.accesses
+        opened = {version for version, act in zip(table.version, table.act, strict=True) if act in OPENED}
+        heirs: Counter[int] = Counter()
+        for version, act in zip(table.version, table.act, strict=True):
+            if act in INHERITED:
+                heirs[version] += 1
+        return frozenset(one for one, count in heirs.items() if one not in opened or count > MANY_HEIRS)
+
+    def _names(self, number: int, version: int) -> bool:
+        """Tell whether a command line names a configuration file: somebody meant just this one."""
+        if self.question.class_of(version) is not FileClass.CONFIGURATION:
+            return False
+        return names(self.graph.execs[number], self.graph.versions[version].path)
 
     def _file_text(self, step: int | None, path: bytes, word: str) -> str:
         text = name_of(path, self.directory)
