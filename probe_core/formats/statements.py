@@ -340,7 +340,7 @@ class Statements:
                 writer = self.activities.name(activity)
                 formal = {"prov:influencee": self._name(number), "prov:influencer": writer}
                 when: Said = [("probe:first", Instant(first)), ("probe:last", Instant(last))]
-                yield Statement(None, formal, [("prov:role", role), *when])
+                yield Statement(None, formal, [("probe:role", role), *when])
 
 def _content(one: FileVersion) -> str | None:
     """Give the identifier of a version's content, where its digest is a SHA-256 one."""
