@@ -145,7 +145,7 @@ def plugin_manager() -> pluggy.PluginManager:
 def engines() -> dict[str, Engine]:
     """Give the workflow engines by name. A plugin whose engine is not one is blamed and left out."""
     found: dict[str, Engine] = {}
-    for plugin, engine in plugins().ask("probe_engine"):
+    for plugin, engine in reversed(list(plugins().ask("probe_engine"))):  # who came first keeps the name
         lacking = [name for name in _ENGINE if not hasattr(engine, name)]
         if lacking:
             plugins().blame(plugin, PluginError(plugin, f"its engine lacks {', '.join(lacking)}"))
@@ -168,7 +168,7 @@ def engine_of(command: bytes) -> Engine | None:
 def formats() -> dict[str, Format]:
     """Give the export formats by name."""
     found: dict[str, Format] = {}
-    for plugin, some in plugins().ask("probe_formats"):
+    for plugin, some in reversed(list(plugins().ask("probe_formats"))):
         for one in some:
             if not isinstance(one, Format):
                 plugins().blame(plugin, PluginError(plugin, f"{one!r} is not a Format"))

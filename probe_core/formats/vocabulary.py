@@ -33,7 +33,7 @@ RUN, STEP, PROCESS, EXEC = "probe:Run", "probe:Step", "probe:Process", "probe:Ex
 FILE, CONTENT_TYPE, RULE = "probe:FileVersion", "probe:Content", "probe:Rule"
 ENVIRONMENT, GAP, RECORDING = "probe:Environment", "probe:Gap", "probe:Recording"
 
-# What an exec did with a version: prov:role of used, probe:role of wasInfluencedBy (which PROV gives no role).
+# What an exec did with a version: prov:role of used, probe:role of wasInfluencedBy (PROV gives it none).
 ROLES = {
     Act.READ: "read",
     Act.INHERITED_READ: "read",
