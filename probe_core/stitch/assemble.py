@@ -105,14 +105,11 @@ class Assembly:
         for number, sheet in enumerate(self.sheets):
             made = sheet.draft is not None and sheet.draft.made_by is not None
             certain = sheet.verdict.proof in (Proof.PROVED, Proof.ASSUMED)
-            if (
-                certain
-                and sheet.fact.kind == "file"
-                and sheet.fact.inode is not None
-                and (made or sheet.read)
-            ):
+            there = sheet.fact.kind == "file" and sheet.fact.inode is not None
+            if certain and there and (made or sheet.read):
                 path = self.names.paths[sheet.name]
-                yield Wish(number, path, sheet.fact, self.files.volume(path)[0].name, made)
+                opened = sheet.draft is None or sheet.draft.opened
+                yield Wish(number, path, sheet.fact, self.files.volume(path)[0].name, made, opened)
 
     def _told(self, told: ToldDigests, granted: dict[int, str], sizes: dict[int, int]) -> None:
         if not told:

@@ -25,7 +25,7 @@ from probe_core.stitch.redact import SECRET_NAME, Redactor
 from probe_core.stitch.steps import Steps, assign
 from probe_core.stitch.tape import Tape, join
 from probe_core.stitch.unseen import gaps_of
-from probe_core.stitch.versions import Walk
+from probe_core.stitch.walk import Walk
 
 _NAMED = (
     Kind.WRITE, Kind.REMOVE, Kind.RENAME, Kind.LINK, Kind.SYMLINK, Kind.MAKE, Kind.CHANGE, Kind.METADATA,

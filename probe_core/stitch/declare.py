@@ -36,8 +36,11 @@ def declarations_of(declared: Sequence[Declared], redactor: Redactor) -> list[De
 
 
 def facts_of(declared: Sequence[Declared], redactor: Redactor) -> dict[str, Any]:
-    """What the engines told of the run as a whole; the earlier engine's word counts."""
+    """What the engines told of the run as a whole: lists are put together, else the earlier word counts."""
     facts: dict[str, Any] = {}
-    for part in reversed(declared):
-        facts.update(redactor.json(dict(part.facts)))
+    for part in declared:
+        for name, told in redactor.json(dict(part.facts)).items():
+            known = facts.setdefault(name, told)
+            if known is not told and isinstance(known, list) and isinstance(told, list):
+                facts[name] = known + [one for one in told if one not in known]
     return facts

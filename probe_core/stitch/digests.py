@@ -21,6 +21,7 @@ OUTPUT_MOST = 1 << 30
 INPUT_MOST = 64 << 20
 INPUTS_MOST = 128 << 20
 INPUTS_COUNT = 2000
+INPUTS_ASKED = 20_000  # of the history, in one run
 _CHUNK = 1 << 20
 
 
@@ -40,7 +41,7 @@ class Wish:
     fact: Fact
     volume: str
     made: bool  # in this run
-    read: bool = True  # opened by a program, not only executed or loaded
+    opened: bool = True  # by a program, not only executed or loaded
 
 
 def digest_file(path: bytes, fact: Fact) -> str | None:
@@ -80,21 +81,20 @@ class Digester:
         found: dict[int, str] = {}
         inputs: list[Wish] = []
         for wish in wishes:
-            digest = self._remembered(wish)
-            if digest is not None:
-                found[wish.number] = digest
-            elif not wish.made:
+            if wish.made:
+                self._keep(found, wish, most=OUTPUT_MOST)
+            else:
                 inputs.append(wish)
-            elif (wish.fact.size or 0) <= OUTPUT_MOST:
-                self._keep(found, wish)
-        inputs.sort(key=lambda wish: (not wish.read, wish.fact.size or 0, wish.path))
-        spent = 0
-        for wish in inputs[:INPUTS_COUNT]:
-            size = wish.fact.size or 0
-            if size <= INPUT_MOST and spent + size <= INPUTS_MOST:
-                spent += size
-                self._keep(found, wish)
+        inputs.sort(key=lambda wish: (not wish.opened, wish.fact.size or 0, wish.path))
+        self._inputs(found, inputs[:INPUTS_ASKED])
         return found
+
+    def _inputs(self, found: dict[int, str], inputs: Iterable[Wish]) -> None:
+        room, count = INPUTS_MOST, INPUTS_COUNT
+        for wish in inputs:
+            taken = self._keep(found, wish, most=min(INPUT_MOST, room) if count else 0)
+            count -= taken > 0
+            room -= taken
 
     def _remembered(self, wish: Wish) -> str | None:
         fact = wish.fact
@@ -102,11 +102,14 @@ class Digester:
             return None
         return self._known.known(wish.volume, fact.inode, fact.size, fact.modified or 0, fact.changed or 0)
 
-    @staticmethod
-    def _keep(found: dict[int, str], wish: Wish) -> None:
-        digest = digest_file(wish.path, wish.fact)
+    def _keep(self, found: dict[int, str], wish: Wish, *, most: int) -> int:
+        """Find one digest: remembered, or taken if the file has at most ``most`` bytes. The bytes read."""
+        digest, size = self._remembered(wish), 0
+        if digest is None and most and (wish.fact.size or 0) <= most:
+            digest, size = digest_file(wish.path, wish.fact), max(wish.fact.size or 0, 1)
         if digest is not None:
             found[wish.number] = digest
+        return size
 
 
 class ToldDigests:

@@ -18,8 +18,8 @@ class Draft:
 
     __slots__ = (
         "changed", "content", "device", "explained", "first_read", "holders", "inode", "kind", "link",
-        "made_at", "made_by", "modified", "name", "number", "ordinal", "read_at", "removed_at", "removed_by",
-        "size", "writers",
+        "made_at", "made_by", "modified", "name", "number", "opened", "ordinal", "read_at", "removed_at",
+        "removed_by", "size", "writers",
     )  # fmt: skip
 
     def __init__(self, name: int, ordinal: int, kind: str, made_by: int | None, made_at: int | None) -> None:
@@ -34,7 +34,8 @@ class Draft:
         self.inode: int | None = None
         self.content: Draft | None = None  # the version whose bytes these are (rename, link)
         self.link: bytes | None = None  # where a symlink made in this run leads
-        self.first_read: int | None = None
+        self.first_read: int | None = None  # or executed, or loaded
+        self.opened = False  # read by a program, not only executed or loaded
         self.read_at: int | None = None  # newest read by an exec that does not write it
         self.writers: list[int] = [] if made_by is None else [made_by]
         self.holders: list[int] = []  # execs whose standard output (or the like) it was

@@ -19,7 +19,7 @@ from probe_core.stitch.files import FileFacts
 from probe_core.stitch.gaps import gap
 from probe_core.stitch.processes import Tree
 from probe_core.stitch.tape import Tape
-from probe_core.stitch.versions import Walk
+from probe_core.stitch.walk import Walk
 
 _STANDARD = 2  # highest descriptor that counts as a program's standard streams
 _DELETED = b" (deleted)"

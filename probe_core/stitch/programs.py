@@ -8,7 +8,7 @@ from probe_core.stitch.drafts import NOWHERE, Names
 from probe_core.stitch.files import FileFacts
 from probe_core.stitch.processes import Tree
 from probe_core.stitch.tape import Tape
-from probe_core.stitch.versions import Walk
+from probe_core.stitch.walk import Walk
 
 _DEEPEST = 4  # interpreters of interpreters, as in the kernel
 
