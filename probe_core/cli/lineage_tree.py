@@ -87,16 +87,17 @@ class _View:
             takers = [edge.maker for edge in self._takers.get(file, ())]
             return [one for one in takers if not self._is_engine(one)] or takers
         found = self.answer.makers_of(file)
-        programs = {
-            (one.run, one.exec.process)
-            for one in map(self.answer.makers.__getitem__, found)
-            if one.exec is not None and not one.exec.forked
-        }
-        return [number for number in found if not self._only_opened(self.answer.makers[number], programs)]
+        last: dict[tuple[str, int], int] = {}
+        for maker in map(self.answer.makers.__getitem__, found):
+            if maker.exec is not None:
+                place = maker.run, maker.exec.process
+                last[place] = max(last.get(place, 0), maker.exec.number)
+        return [number for number in found if not self._only_opened(self.answer.makers[number], last)]
 
-    def _only_opened(self, maker: Maker, programs: set[tuple[str, int]]) -> bool:
+    def _only_opened(self, maker: Maker, last: dict[tuple[str, int], int]) -> bool:
+        """Tell whether a later program of the same process got the open file: a shell's redirection."""
         one = maker.exec
-        return one is not None and one.forked and (maker.run, one.process) in programs
+        return one is not None and one.number < last[maker.run, one.process]
 
     @cached_property
     def _takers(self) -> dict[int, list[Edge]]:

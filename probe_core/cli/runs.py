@@ -69,7 +69,7 @@ def _row(one: RunSummary) -> Row:
         ("  " if one.outer_run else "") + one.id[:8],
         time_of(one.started, date=True),
         span_of(span),
-        "lost" if one.status is None else str(one.status),
+        "?" if one.status is None else str(one.status),
         content,
         what,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from probe_core.ask.check import check
-from probe_core.ask.classes import FileClass
+from probe_core.ask.classes import PASSING, FileClass, below, below_any
 from probe_core.ask.question import Question
 from probe_core.ask.wording import command_of, count_of, flat, name_of, size_of, span_of, time_of
 from probe_core.cli.colour import styled
@@ -70,6 +70,8 @@ class _Tree:
     def run(self) -> Branch:
         """Give the whole tree."""
         root = Branch(_run_text(self.graph.run))
+        if self.depth == 0:
+            root.add(styled(", ".join(self._step_counts(None)), "dim"))
         self._processes(root, None)
         self._steps(root, None)
         return root
@@ -95,7 +97,7 @@ class _Tree:
         failed = step.status not in (0, None)
         return text + (styled(f"  failed with {step.status}", "bad") if failed else "")
 
-    def _step_counts(self, number: int) -> list[str]:
+    def _step_counts(self, number: int | None) -> list[str]:
         execs = self.question.execs_by_step.get(number, ())
         files: Counter[str] = Counter()
         for exec_number in execs:
@@ -178,7 +180,7 @@ class _Tree:
                 continue
             for row in self.question.rows_by_exec.get(one, ()):
                 act, version = table.act[row], table.version[row]
-                if self.show_all or (act in SHOWN and not self._is_folded(number, version, act)):
+                if self.show_all or (act in SHOWN and not self._is_folded(one, version, act)):
                     acts.setdefault(self.graph.versions[version].path, set()).add(act)
         return [(*_word(done), path) for path, done in acts.items()]
 
@@ -186,9 +188,41 @@ class _Tree:
         one = self.graph.versions[version]
         if self.graph.execs[number].step is None and one.path in self._of_steps:
             return True
+        if act == Act.WRITE and self._hands_down(number, version):
+            return True
+        if one.path in self._passing:
+            return True
         if one.kind not in ("file", "fifo") or (act in INHERITED and version in self._common):
             return True
         return self.question.is_boring(version) and not self._names(number, version)
+
+    def _hands_down(self, number: int, version: int) -> bool:
+        """Tell whether the next program of the process got the open file: a shell's redirection."""
+        following = self._next.get(number)
+        if following is None or self._goes_on(number):
+            return False
+        table = self.graph.accesses
+        rows = self.question.rows_by_exec.get(following, ())
+        return any(table.version[row] == version and table.act[row] in INHERITED for row in rows)
+
+    @cached_property
+    def _passing(self) -> frozenset[bytes]:
+        """Give the files that were made and removed in one step, or lie among the machine's passing ones."""
+        table, execs = self.graph.accesses, self.graph.execs
+        found: dict[bytes, set[int | None]] = {}
+        for path, versions in self.question.versions_by_path.items():
+            if versions[-1].removed_by is not None and any(one.made_by is not None for one in versions):
+                found[path] = set()
+        for exec_number, version in zip(table.exec, table.version, strict=True):
+            path = self.graph.versions[version].path
+            if path in found:
+                found[path].add(execs[exec_number].step)
+        return frozenset(
+            path
+            for path, steps in found.items()
+            if (len(steps) == 1 and None not in steps)
+            or (below_any(path, PASSING) and not below(path, self.directory))
+        )
 
     @cached_property
     def _of_steps(self) -> frozenset[bytes]:
