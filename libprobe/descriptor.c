@@ -42,7 +42,7 @@ static size_t path_once(int descriptor, const struct stat *status, char path[PRO
     return (size_t)length;
 }
 
-void descriptor_note(uint8_t kind, int descriptor, const struct stat *status, int flags)
+__attribute__((noinline)) void descriptor_note(uint8_t kind, int descriptor, const struct stat *status, int flags)
 {
     char path[PROBE_PATH_MAX];
     uint64_t id;
@@ -87,6 +87,9 @@ void descriptors_note(int first, int last)
 
 void descriptors_describe(void)
 {
+    log_announce();
+    if (own->described || strayed())
+        return;
     own->described = 1;
     descriptors_note(0, 2);
 }

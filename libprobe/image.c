@@ -32,7 +32,7 @@ static uint64_t file_offset(const Elf64_Phdr *parts, int count, uint64_t address
 }
 
 /* AddressSanitizer's library is the first that such a program needs. */
-static int needs_asan(int file, const Elf64_Phdr *parts, int count, const Elf64_Phdr *dynamic)
+static __attribute__((noinline)) int needs_asan(int file, const Elf64_Phdr *parts, int count, const Elf64_Phdr *dynamic)
 {
     Elf64_Dyn entries[64];
     char name[24] = "";
@@ -60,7 +60,7 @@ static int is_loader(const char *path)
     return text_begins(name, "ld-") || text_begins(name, "ld.so");
 }
 
-static void look_at_elf(int file, const union head *head, long got, const char *path, struct image *image)
+static __attribute__((noinline)) void look_at_elf(int file, const union head *head, long got, const char *path, struct image *image)
 {
     const Elf64_Ehdr *elf = &head->elf;
     const Elf64_Phdr *interpreter = NULL, *dynamic = NULL;

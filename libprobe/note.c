@@ -43,7 +43,7 @@ static void note_directory(uint64_t key, const char *path, size_t length)
 }
 
 /* Key of the directory behind a descriptor; its path is noted once per exec. 0: nothing to be noted below it. */
-static uint64_t directory_key(int at)
+static __attribute__((noinline)) uint64_t directory_key(int at) /* apart: needs a page of stack */
 {
     struct stat status;
     char name[48], path[PROBE_PATH_MAX];
@@ -74,7 +74,7 @@ static int place_of(int at, const char *path, uint16_t bit, uint16_t *detail, ui
     *directory = 0;
     if (!path || !path[0] || is_kernels(path))
         return 0;
-    if (own->exec && !own->described && !strayed())
+    if (unlikely(!own->described))
         descriptors_describe();
     if (path[0] == '/' || at == AT_FDCWD)
         return 1;

@@ -92,8 +92,6 @@ static struct probe_exec *write_exec(const char *path, char *const *arguments, u
 static const char *path_at(int at, const char *path, char buffer[2 * PROBE_PATH_MAX])
 {
     char name[48];
-    if (path[0] == '/' || at == AT_FDCWD)
-        return path;
     char *end = text_append(name, name + sizeof name, "/proc/self/fd/");
     text_append_number(end, name + sizeof name, (uint64_t)at);
     long length = kernel_link_text(name, buffer, PROBE_PATH_MAX - 1);
@@ -107,20 +105,9 @@ static const char *path_at(int at, const char *path, char buffer[2 * PROBE_PATH_
     return buffer;
 }
 
-struct probe_exec *exec_begin(int at, const char *path, char *const *arguments, uint16_t detail, int search,
-                              struct image *image)
+static struct probe_exec *begin_named(const char *path, char *const *arguments, uint16_t detail,
+                                      const struct image *image)
 {
-    char found[PROBE_PATH_MAX], buffer[2 * PROBE_PATH_MAX];
-    if (!path || path_length(path) >= PROBE_PATH_MAX) {
-        bytes_clear(image, sizeof *image);
-        return NULL;
-    }
-    if (search)
-        path = search_path(path, found);
-    image_look(at, path, image);
-    path = path_at(at, path, buffer);
-    if (path[0] != '/' && strayed() && own->exec)
-        path = from_here(path, buffer);
     if (image->error == ENOENT || image->error == ENOTDIR) { /* a search in PATH: a look-up, no exec */
         note_access(PROBE_LOOKUP, 0, AT_FDCWD, path, image->error);
         return NULL;
@@ -129,6 +116,41 @@ struct probe_exec *exec_begin(int at, const char *path, char *const *arguments, 
     if (image->reason)
         note_gap(image->reason, path);
     return note;
+}
+
+/* Apart, like begin_found: threads with a small stack start programs too. */
+static __attribute__((noinline)) struct probe_exec *begin_below(int at, const char *path, char *const *arguments,
+                                                                uint16_t detail, const struct image *image)
+{
+    char buffer[2 * PROBE_PATH_MAX];
+    path = at == AT_FDCWD ? from_here(path, buffer) : path_at(at, path, buffer);
+    return begin_named(path, arguments, detail, image);
+}
+
+static struct probe_exec *begin_at(int at, const char *path, char *const *arguments, uint16_t detail,
+                                   struct image *image)
+{
+    image_look(at, path, image);
+    if (path[0] != '/' && (at != AT_FDCWD || (own->exec && strayed())))
+        return begin_below(at, path, arguments, detail, image);
+    return begin_named(path, arguments, detail, image);
+}
+
+static __attribute__((noinline)) struct probe_exec *begin_found(const char *name, char *const *arguments,
+                                                                uint16_t detail, struct image *image)
+{
+    char found[PROBE_PATH_MAX];
+    return begin_at(AT_FDCWD, search_path(name, found), arguments, detail, image);
+}
+
+struct probe_exec *exec_begin(int at, const char *path, char *const *arguments, uint16_t detail, int search,
+                              struct image *image)
+{
+    if (!path || path_length(path) >= PROBE_PATH_MAX) {
+        bytes_clear(image, sizeof *image);
+        return NULL;
+    }
+    return search ? begin_found(path, arguments, detail, image) : begin_at(at, path, arguments, detail, image);
 }
 
 void exec_failed(const struct probe_exec *begun, int error)
@@ -186,7 +208,7 @@ void note_exit(int code)
     struct rusage usage;
     if (own->exec && strayed())
         return;
-    log_announce();
+    descriptors_describe(); /* a subshell that only wrote to its pipe */
     if (__atomic_exchange_n(&own->ended, 1, __ATOMIC_RELAXED))
         return;
     int known = KERNEL(getrusage, 0 /* RUSAGE_SELF */, &usage, 0, 0) == 0;

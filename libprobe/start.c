@@ -8,6 +8,7 @@
 #include "note.h"
 
 #define WIPE_ON_FORK 18 /* MADV_WIPEONFORK, Linux 4.14 */
+#define STACK_MOST (1l << 27) /* in words */
 #define ARGUMENTS_MOST (128u << 10)
 
 extern char **environ __attribute__((weak));
@@ -33,8 +34,8 @@ static void find_arguments(char **environment)
 {
     long *at = (long *)(void *)environment;
     birth.count = 0;
-    if (at[-1] != 0)
-        return;
+    if (at < (long *)(void *)&at || at - (long *)(void *)&at > STACK_MOST || at[-1] != 0)
+        return; /* it has been moved already: not on the stack */
     for (long i = 0; i < 1 << 22; i++)
         if (at[-2 - i] == i) {
             birth.count = (int)i;

@@ -234,6 +234,18 @@ def test_pipes_join_processes(tmp_path: Path) -> None:
     assert ends["seq", 1] == ends["sort", 0] != ends["sort", 1] == ends["cat", 0]
 
 
+def test_subshell_writes_to_its_pipe(tmp_path: Path) -> None:
+    """A fork child that never opens nor executes anything still tells which pipe it had."""
+    recorded = record(["bash", "-c", "(echo a; echo b) | cat"], tmp_path)
+    assert recorded.result.stdout == b"a\nb\n"
+    cat = next(frame.exec for frame in recorded.of("START") if frame.texts[2] == "cat")
+    forked = {frame.exec for frame in recorded.of("FORKED")}
+    ends = {(frame.exec == cat, frame.more["descriptor"], frame.more["inode"])
+            for frame in recorded.of("DESCRIPTOR") if frame.exec in {cat, *forked}}  # fmt: skip
+    read = {inode for by_cat, descriptor, inode in ends if by_cat and descriptor == 0}
+    assert read & {inode for by_cat, descriptor, inode in ends if not by_cat and descriptor == 1}
+
+
 def test_libraries_loaded_later(tmp_path: Path) -> None:
     """dlopen by name finds what the caller's own RUNPATH says, and the path found is noted at the end."""
     (tmp_path / "lib").mkdir()
