@@ -72,7 +72,7 @@ def _snapshot(path: Path, file: int, size: int) -> Snapshot:
         boot="-".join((boot[:8], boot[8:12], boot[12:16], boot[16:20], boot[20:])),
         key=bytes(header.key),
         number=header.number,
-        clock=header.realtime - header.monotonic,
+        clock=_wrapped(header.realtime - header.monotonic),
         lost=header.lost,
         missing=max(0, header.size - size),
     )
@@ -88,6 +88,11 @@ def _check(path: Path, header: ffi.CData, size: int) -> None:
     offset = 12
     if not lib.PROBE_HEADER_SIZE <= header.header_size <= max(size, lib.PROBE_HEADER_SIZE):
         raise SegmentError(path, f"its header cannot have {header.header_size} bytes", offset)
+
+
+def _wrapped(number: int) -> int:
+    """Keep what a damaged header says within 64 bits."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _read(file: int, size: int) -> bytes:
