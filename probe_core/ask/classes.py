@@ -7,8 +7,9 @@ The rules know operating systems and languages, never a workflow engine. They fo
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from enum import StrEnum
+from functools import lru_cache
 
 from probe_core.model import Act, Exec, Run
 
@@ -65,7 +66,14 @@ def below(path: bytes, folder: bytes) -> bool:
 
 def below_any(path: bytes, folders: Collection[bytes]) -> bool:
     """Tell whether ``path`` lies in one of ``folders``."""
-    return any(below(path, folder) for folder in folders)
+    if not isinstance(folders, Hashable):
+        return any(below(path, folder) for folder in folders)
+    return (path + b"/").startswith(_beginnings(folders))
+
+
+@lru_cache(maxsize=256)
+def _beginnings(folders: Collection[bytes]) -> tuple[bytes, ...]:
+    return tuple(folder.rstrip(b"/") + b"/" for folder in folders)
 
 
 def program_prefixes(run: Run, execs: Collection[Exec]) -> frozenset[bytes]:

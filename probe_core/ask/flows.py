@@ -52,9 +52,12 @@ class RunFlows:
     steps: dict[int, Step] = field(default_factory=dict)
     execs: dict[int, Exec] = field(default_factory=dict)
     versions: dict[int, FileVersion] = field(default_factory=dict)
-    _declared: dict[int, tuple[frozenset[bytes], frozenset[bytes]]] = field(default_factory=dict)
+    _declared: dict[Key, tuple[frozenset[bytes], frozenset[bytes]] | None] = field(default_factory=dict)
     _execs_of: dict[Key, list[int]] = field(default_factory=dict)
     _inputs: dict[Key, list[Touch]] = field(default_factory=dict)
+    _classes: dict[tuple[int, frozenset[Act], frozenset[bytes]], tuple[FileClass, bool]] = field(
+        default_factory=dict
+    )
 
     def exec_of(self, number: int) -> Exec:
         """Give one exec."""
@@ -110,17 +113,20 @@ class RunFlows:
             one = self.exec_of(one.previous)
         return found
 
-    def makers_of(self, version: FileVersion) -> list[Key]:
-        """Give who made a version: its maker, and others that held it open for writing. None: []."""
+    def makers_of(self, version: FileVersion) -> dict[Key, frozenset[Act]]:
+        """Give who made a version, and how: its maker first, then others that held it open for writing."""
         if version.made_by is None:
-            return []
+            return {}
         rows = self.history.accesses_to(self.id, [version.number])
-        movers = {one for one, act in zip(rows.exec, rows.act, strict=True) if act == Act.WRITE}
-        movers = {one for one in movers if self._only_moves(one, version)} - {version.made_by}
-        writers = [
-            one for one, act in zip(rows.exec, rows.act, strict=True) if act in OUTFLOW and one not in movers
-        ]
-        return list(dict.fromkeys(map(self.maker, (version.made_by, *writers))))
+        acts: dict[int, set[Act]] = {version.made_by: set()}
+        for one, act in zip(rows.exec, rows.act, strict=True):
+            if act in OUTFLOW:
+                acts.setdefault(one, set()).add(Act(act))
+        makers: dict[Key, set[Act]] = {}
+        for one, some in acts.items():
+            if one == version.made_by or Act.WRITE not in some or not self._only_moves(one, version):
+                makers.setdefault(self.maker(one), set()).update(some)
+        return {key: frozenset(some or {Act.WRITE}) for key, some in makers.items()}
 
     def _only_moves(self, exec_number: int, version: FileVersion) -> bool:
         """Tell whether an exec only gave a version its name."""
@@ -137,9 +143,10 @@ class RunFlows:
         return self._inputs[maker]
 
     def outputs_of(self, maker: Key) -> list[Touch]:
-        """Give what came out of a maker, in time order."""
+        """Give what came out of a maker, in time order, without what it took away again itself."""
         members = self.members(maker) if maker.kind == "step" else self._forked_on(maker.number)
-        return self._touches(maker, members, OUTFLOW)
+        found = self._touches(maker, members, OUTFLOW)
+        return [one for one in found if one.version.removed_by not in members]
 
     def _forked_on(self, number: int) -> list[int]:
         """Give an exec with those that were forked from it and went on with its memory."""
@@ -160,23 +167,30 @@ class RunFlows:
         for version in self.versions_of(acts):
             if version.kind in CONTENT:
                 some = frozenset(acts[version.number])
-                file_class = classify(version.path, some, self.run, prefixes)
-                shipped = is_shipped(version.path, self.run, prefixes)
+                file_class, shipped = self._class_of(version, some, prefixes)
                 declared = self.is_declared(maker, version.path, outputs=wanted is OUTFLOW)
                 found.append(Touch(version, some, file_class, declared, shipped))
         return found
 
+    def _class_of(
+        self, version: FileVersion, acts: frozenset[Act], prefixes: frozenset[bytes]
+    ) -> tuple[FileClass, bool]:
+        key = (version.number, acts, prefixes)  # the same libraries are everywhere
+        if key not in self._classes:
+            self._classes[key] = (
+                classify(version.path, acts, self.run, prefixes),
+                is_shipped(version.path, self.run, prefixes),
+            )
+        return self._classes[key]
+
     def is_declared(self, maker: Key, path: bytes, *, outputs: bool) -> bool | None:
         """Tell whether a path is a declared input (or output) of a maker; None: nothing was declared."""
-        if maker.kind != "step":
-            return None
-        for step in self.around(maker.number):
-            if step.declaration is not None:
-                if step.number not in self._declared:
-                    both = declared_inputs(step.declaration), declared_outputs(step.declaration)
-                    self._declared[step.number] = both
-                return covers(self._declared[step.number][outputs], path)
-        return None
+        if maker not in self._declared:
+            around = self.around(maker.number) if maker.kind == "step" else []
+            found = next((step.declaration for step in around if step.declaration), None)
+            self._declared[maker] = (declared_inputs(found), declared_outputs(found)) if found else None
+        both = self._declared[maker]
+        return None if both is None else covers(both[outputs], path)
 
     def channels_into(self, maker: Key) -> list[tuple[Channel, list[Key]]]:
         """Give the channels that a maker reads from, with who writes to them."""

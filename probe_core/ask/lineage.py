@@ -80,24 +80,37 @@ class Lineage:
     links: list[Link] = field(default_factory=list)
     runs: dict[str, Run] = field(default_factory=dict)
     cut: bool = False  # ``depth`` (or the number of makers) ended it, not the history
+    _groups: dict[tuple[str, int], tuple[int, dict[int, list[Edge]]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def inputs_of(self, maker: int) -> list[Edge]:
         """Give what went into a maker."""
-        return [edge for edge in self.inputs if edge.maker == maker]
+        return self._grouped("maker", self.inputs).get(maker, [])
 
     def outputs_of(self, maker: int) -> list[Edge]:
         """Give what came out of a maker, as far as it belongs to the answer."""
-        return [edge for edge in self.outputs if edge.maker == maker]
+        return self._grouped("maker", self.outputs).get(maker, [])
 
     def makers_of(self, file: int) -> list[int]:
         """Give the makers of a file, its content's where it is a copy of a recorded one."""
-        same = self.files[file].same_as
-        return [edge.maker for edge in self.outputs if edge.file == file or edge.file == same]
+        same, by_file = self.files[file].same_as, self._grouped("file", self.outputs)
+        return [edge.maker for one in (file, same) if one is not None for edge in by_file.get(one, [])]
 
     def first_inputs(self) -> list[FileNode]:
         """Give the files that nothing recorded made."""
-        made = {edge.file for edge in self.outputs}
-        return [one for one in self.files if one.number not in made and one.same_as not in made]
+        return [one for one in self.files if not self.makers_of(one.number)]
+
+    def _grouped(self, by: str, edges: list[Edge]) -> dict[int, list[Edge]]:
+        """Group edges by maker or file; anew where edges came on since."""
+        key = (by, id(edges))
+        count, found = self._groups.get(key, (-1, {}))
+        if count != len(edges):
+            found = {}
+            for edge in edges:
+                found.setdefault(getattr(edge, by), []).append(edge)
+            self._groups[key] = (len(edges), found)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Give the answer for programs; `lineage_json` documents the keys."""
@@ -190,10 +203,10 @@ class _Search:
         new = []
         for kept, file in made:
             run = self.flows.run(kept.run)
-            for key in run.makers_of(kept.version):
+            for key, acts in run.makers_of(kept.version).items():
                 if self._maker(key, depth):
                     new.append(key)
-                acts, declared = frozenset({Act.WRITE}), run.is_declared(key, kept.version.path, outputs=True)
+                declared = run.is_declared(key, kept.version.path, outputs=True)
                 self._edge("out", Edge(self._makers[key], file, acts, declared))
         return new
 

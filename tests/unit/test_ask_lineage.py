@@ -62,8 +62,9 @@ def workflow(begin: int = BEGIN) -> Building:
     run.read(two, b"/w/plot.R", digest="script")
     run.read(two, b"/w/clean.csv")
     run.read(two, b"/w/palette.txt", digest="palette")
-    run.write(two, b"/w/tmp.png", digest="plot")
+    run.write(two, b"/w/tmp.png", digest="draft")
     run.read(two, b"/w/tmp.png")
+    run.remove(two, b"/w/tmp.png")
     run.write(two, b"/w/plot.png", digest="plot")
     return run
 
@@ -99,7 +100,7 @@ def test_uses_leads_onward(history: History) -> None:
     answer = uses(history, b"/w/raw.csv")
     assert names(answer) == ["clean", "plot"]
     assert {b"/w/clean.csv", b"/w/plot.png"} <= paths(answer.files)
-    assert b"/w/palette.txt" not in paths(answer.files)
+    assert not {b"/w/palette.txt", b"/w/tmp.png"} & paths(answer.files)
     assert names(uses(history, b"/w/plot.png")) == []
 
 
@@ -192,7 +193,9 @@ def test_everyone_who_held_it_open_is_a_maker(history: History) -> None:
     log = run.write(first, b"/w/log", digest="log")
     run.access(second, log, Act.INHERITED_WRITE)
     keep(history, run)
-    assert names(why(history, b"/w/log")) == ["/usr/bin/a", "/usr/bin/b"]
+    answer = why(history, b"/w/log")
+    assert names(answer) == ["/usr/bin/a", "/usr/bin/b"]
+    assert [edge.acts for edge in answer.outputs] == [{Act.WRITE}, {Act.INHERITED_WRITE}]
 
 
 def two_runs(digest: str | None = "clean", **same) -> tuple[Building, Building]:
