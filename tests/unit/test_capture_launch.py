@@ -97,5 +97,5 @@ def modules_after(code: str) -> set[str]:
 
 
 def test_starting_imports_nothing_big() -> None:
-    big = {"asyncio", "cffi", "click", "json", "pluggy", "rich", "shutil", "sqlite3", "subprocess", "sysconfig"}
+    big = {"asyncio", "cffi", "click", "json", "pluggy", "rich", "shutil", "subprocess", "sysconfig"}
     assert not (modules_after("import probe_core.capture.launch") - modules_after("pass")) & big
