@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from graphs import Building
+from graphs import SECOND, Building
 from probe_core.formats.prov_json import write
 from probe_core.model import Act, GapReason, RunGraph, Variable
 
@@ -46,6 +46,7 @@ def rewritten() -> RunGraph:
     half = run.write(script, b"/w/clean.csv.tmp", digest="clean", inode=42)
     run.access(other, half, Act.INHERITED_WRITE)
     run.access(other, half, Act.RENAME_FROM)
+    run.now -= SECOND  # both names change hands at once
     run.write(other, b"/w/clean.csv", digest="clean", inode=42)
     run.remove(other, b"/w/clean.csv.tmp")
     run.read(script, b"/w/clean.csv")

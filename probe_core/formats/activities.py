@@ -88,6 +88,10 @@ class Activities:
             return self.graph.processes[number - self._processes].step
         return self.graph.execs[number - self._execs].step
 
+    def holds(self, number: int, time: int) -> bool:
+        """Tell whether a time lies within an activity, as far as its times are known."""
+        return self._started.get(number, time) <= time <= self._ended.get(number, time)
+
     def statements(self) -> Iterator[Statement]:
         """Tell every activity."""
         graph = self.graph
@@ -134,10 +138,6 @@ class Activities:
         table = graph.accesses
         for number, first, last in zip(table.exec, table.first, table.last, strict=True):
             self._hold(self._execs + number, first, last)
-        for version in graph.versions:
-            for by, at in ((version.made_by, version.made_at), (version.removed_by, version.removed_at)):
-                if by is not None and at is not None:
-                    self._hold(self._execs + by, at, at)
         self._widen_outwards()
 
     def _widen_outwards(self) -> None:

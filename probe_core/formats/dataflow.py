@@ -11,14 +11,16 @@ from collections import Counter
 from functools import cached_property
 
 from probe_core.ask.classes import FileClass
+from probe_core.ask.lints_undeclared import undeclared
 from probe_core.ask.question import CONTENT, READS, WRITES, Question
 from probe_core.formats import activities, wording
 from probe_core.formats.picture import Arrow, Group, Line, Node, Picture, Shape
 from probe_core.formats.vocabulary import readable
-from probe_core.model import Exec, RunGraph, Step
+from probe_core.model import Act, Exec, RunGraph, Step
 
 READ, WRITE = 1, 2
 Actor = int | None  # a step's or process's number; None: the run itself
+INPUT, OUTPUT = "undeclared-input", "undeclared-output"
 CODE = frozenset({FileClass.SCRIPT, FileClass.PROGRAM})
 TOO_MANY = 60  # steps; above it those of one rule share a box
 
@@ -57,9 +59,13 @@ class Sketch:
         """Give for each version that is shown who read (1) and wrote (2) it."""
         table, found = self.graph.accesses, dict[int, dict[Actor, int]]()
         shown: dict[int, bool] = {}
-        bit = dict.fromkeys(map(int, READS), READ) | dict.fromkeys(map(int, WRITES), WRITE)
+        bit = dict.fromkeys(map(int, READS | {Act.RENAME_FROM}), READ)
+        bit |= dict.fromkeys(map(int, WRITES), WRITE)
+        opened = {number for number, act in zip(table.version, table.act, strict=True) if act == Act.WRITE}
         for by, number, act, error in zip(table.exec, table.version, table.act, table.error, strict=True):
             if (flag := bit.get(act)) is None or error:
+                continue
+            if act == Act.INHERITED_WRITE and number not in opened and not self._wrote_outside(number, by):
                 continue
             if number not in shown:
                 shown[number] = self._is_shown(number)
@@ -74,9 +80,23 @@ class Sketch:
         }
         return {number: actors for number, actors in kept.items() if actors}
 
-    def _is_shown(self, number: int) -> bool:
+    def _wrote_outside(self, number: int, by: int) -> bool:
+        """Tell whether a write through a descriptor from outside the run is drawn.
+
+        Nobody can tell who wrote there: it is the last that could, and nobody where there are steps.
+        """
         one = self.graph.versions[number]
-        return one.kind in CONTENT and (self.everything or not self.question.is_boring(number))
+        if self.everything:
+            return True
+        last = by if one.made_by is None else one.made_by
+        return not self.graph.steps and bool(one.size) and self._actor(by) == self._actor(last)
+
+    def _is_shown(self, number: int) -> bool:
+        """Tell whether a version is drawn; what came and went is, where it went from hand to hand."""
+        if self.graph.versions[number].kind not in CONTENT:
+            return False
+        passing = self.question.class_of(number) == FileClass.TEMPORARY
+        return self.everything or passing or not self.question.is_boring(number)
 
     def _came_and_went(self, number: int, actors: dict[Actor, int]) -> bool:
         """Tell whether one actor made a version and removed or replaced it, and nobody else saw it."""
@@ -113,8 +133,11 @@ class Sketch:
             if self.question.class_of(number) not in CODE or any(flag & WRITE for flag in actors.values()):
                 continue
             for actor in list(actors):
-                if not self.question.is_declared_input(self._step_of(actor), path):
-                    self.scripts.setdefault(actor, []).append(wording.short(path, self.graph.run))
+                line = self._line(self._step_of(actor), path, INPUT)
+                if line != Line.DECLARED:
+                    note = " (not declared)" if line == Line.UNDECLARED else ""
+                    script = wording.short(path, self.graph.run).replace("\n", "") + note
+                    self.scripts.setdefault(actor, []).append(script)
                     del actors[actor]
             if not actors:
                 del self.flows[number]
@@ -128,17 +151,22 @@ class Sketch:
                 box, step = self._box(actor), self._step_of(actor)
                 path = self.graph.versions[number].path
                 if flags & WRITE:
-                    declared = self.question.is_declared_output(step, path)
-                    self._arrow(box, node, self._line(number, declared, wrote=True))
+                    self._arrow(box, node, self._line(step, path, OUTPUT))
                 else:
-                    declared = self.question.is_declared_input(step, path)
-                    self._arrow(node, box, self._line(number, declared, wrote=False))
+                    self._arrow(node, box, self._line(step, path, INPUT))
 
-    def _line(self, number: int, declared: bool | None, *, wrote: bool) -> Line:
-        if declared is None or declared:
-            return Line.PLAIN if declared is None else Line.DECLARED
-        code = not wrote and self.question.class_of(number) in CODE
-        return Line.CODE if code else Line.UNDECLARED
+    def _line(self, step: int | None, path: bytes, lint: str) -> Line:
+        """Tell what an arrow is; undeclared is what `probe check` finds to be."""
+        asked = self.question.is_declared_input if lint == INPUT else self.question.is_declared_output
+        if asked(step, path):
+            return Line.DECLARED
+        if any((around, path, lint) in self._found for around in self.question.around(step)):
+            return Line.UNDECLARED
+        return Line.PLAIN
+
+    @cached_property
+    def _found(self) -> set[tuple[int | None, bytes | None, str]]:
+        return {(one.step, one.path, one.lint) for one in undeclared(self.question)}
 
     def _arrow(self, source: str, target: str, line: Line, detail: str = "") -> None:
         self.picture.arrows.append(Arrow(source, target, line, detail))

@@ -6,12 +6,14 @@ What is said, and what is not:
   around each, ``wasStartedBy`` the one that began it, ``wasInformedBy`` the writers of pipes it read.
 - Entities are file versions. ``specializationOf`` ties each to its content (named by digest), which is
   the same entity in every run: this joins documents.
-- A version has one ``wasGeneratedBy``: whoever opened (or named) it first, at that time. Others that wrote
-  into it are ``wasInfluencedBy`` of role "write", since PROV lets an entity be generated but once.
-- ``wasDerivedFrom`` stands where it is proved: a rename. With ``derivations`` also from each version that
-  an activity read to each one that it made later, which is a guess.
+- A version has one ``wasGeneratedBy``: by its maker, when that first had it open; at a new name by whoever
+  gave it that name. Others that wrote into it are ``wasInfluencedBy``, of role "write": PROV lets an entity
+  be generated but once.
+- ``wasDerivedFrom`` stands where it is proved: a rename, a hard link. With ``derivations`` also from each
+  version that an activity read to each one that it made later, which is a guess.
 - Activities' times are widened to hold all their accesses: engines' clocks tick coarsely. A read that was
-  folded over a write is given to the new version no earlier than that was made.
+  folded over a write is given to the new version no earlier than that was made. A time that contradicts
+  another one is left out.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from probe_core.ask.question import READS, WRITES, Question
 from probe_core.formats import vocabulary as say
 from probe_core.formats.activities import Activities, Level
 from probe_core.formats.agents import Agents
+from probe_core.formats.making import Making
 from probe_core.formats.vocabulary import Instant, Name, Statement, Value, readable
 from probe_core.history.identifier import version_identifier
 from probe_core.model import Act, FileVersion, Gap, RunGraph, Variable
@@ -51,7 +54,8 @@ class Statements:
         self.question = Question(graph)
         self.activities = Activities(graph, level)
         self.agents = Agents(graph, self.activities)
-        self._told, self._maker, self._made = self._survey()
+        self.making = Making(graph, self.activities)
+        self._told = self._survey()
         self._names: dict[int, str] = {}
 
     @property
@@ -90,26 +94,20 @@ class Statements:
 
     # What the sections rest on.
 
-    def _survey(self) -> tuple[bytearray, list[int | None], list[int | None]]:
-        """Find which versions are told, which exec made each one, and when."""
-        versions, table = self.graph.versions, self.graph.accesses
-        told = bytearray(len(versions))
-        maker: list[int | None] = [one.made_by for one in versions]
-        made: list[int | None] = [one.made_at for one in versions]
+    def _survey(self) -> bytearray:
+        """Find which versions are told: those made or removed, and those of the acts that are told."""
+        table = self.graph.accesses
+        told = bytearray(
+            self.making.maker[one.number] is not None or one.removed_by is not None
+            for one in self.graph.versions
+        )
         counts = bytearray(256)
         for wanted in self._acts:
             counts[wanted] = 1
-        for by, number, act, first, error in zip(
-            table.exec, table.version, table.act, table.first, table.error, strict=True
-        ):
+        for number, act, error in zip(table.version, table.act, table.error, strict=True):
             if counts[act] and (self.everything or not error):
                 told[number] = 1
-            if act in WRITES and not error and maker[number] is None:
-                maker[number], made[number] = by, first
-        for number, one in enumerate(versions):
-            if maker[number] is not None or one.removed_by is not None:
-                told[number] = 1
-        return told, maker, made
+        return told
 
     @cached_property
     def _acts(self) -> frozenset[Act]:
@@ -126,7 +124,7 @@ class Statements:
         if name is None:
             one, run = self.graph.versions[number], self.graph.run.id
             parts = [version_identifier(one, run).encode(), one.path]
-            if self._maker[number] is not None or one.ordinal:
+            if self.making.maker[number] is not None or one.ordinal:
                 parts += [run.encode(), str(one.ordinal).encode()]
             name = self._names[number] = "version:" + hashlib.sha256(b"\0".join(parts)).hexdigest()[:32]
         return name
@@ -215,7 +213,7 @@ class Statements:
                 if role == "write":
                     continue
                 one = self.graph.versions[number]
-                first = max(first, self._made[number] or first)
+                first = max(first, self.making.since(number) or first)
                 known = first <= min(last, last if one.removed_at is None else one.removed_at)
                 declared = self.question.is_declared_input(step, one.path) if role == "read" else None
                 attributes: Said = [("prov:role", role), ("probe:declared", declared)]
@@ -244,7 +242,7 @@ class Statements:
 
     def _generated(self) -> Iterator[Statement]:
         for one in self._versions():
-            maker, made = self._maker[one.number], self._made[one.number]
+            maker, made = self.making.maker[one.number], self.making.when[one.number]
             if maker is None:
                 continue
             step = self.graph.execs[maker].step
@@ -259,10 +257,12 @@ class Statements:
     def _invalidated(self) -> Iterator[Statement]:
         for one in self._versions():
             if one.removed_by is not None:
+                activity, when = self.activities.of_exec[one.removed_by], one.removed_at
+                known = when is not None and self.activities.holds(activity, when)
                 formal = {
                     "prov:entity": self._name(one.number),
-                    "prov:activity": self.activities.name(self.activities.of_exec[one.removed_by]),
-                    "prov:time": None if one.removed_at is None else Instant(one.removed_at),
+                    "prov:activity": self.activities.name(activity),
+                    "prov:time": Instant(when) if when is not None and known else None,
                 }
                 yield Statement(None, formal)
 
@@ -285,45 +285,24 @@ class Statements:
             yield Statement(None, formal, [("probe:channel", kind)])
 
     def _derived(self) -> Iterator[Statement]:
-        renamed = self._renames
-        for new, old in renamed.items():
-            formal = {"prov:generatedEntity": self._name(new), "prov:usedEntity": self._name(old)}
-            yield Statement(None, formal, [("prov:type", Name("probe:Rename"))])
+        named = self.making.named
+        for new, (old, how) in named.items():
+            if self._told[old]:
+                formal = {"prov:generatedEntity": self._name(new), "prov:usedEntity": self._name(old)}
+                yield Statement(None, formal, [("prov:type", Name(how))])
         if not self.guess:
             return
         by_activity: dict[int, list[int]] = {}
-        for number, maker in enumerate(self._maker):
-            if maker is not None and self._told[number] and number not in renamed:
+        for number, maker in enumerate(self.making.maker):
+            if maker is not None and self._told[number] and number not in named:
                 by_activity.setdefault(self.activities.of_exec[maker], []).append(number)
         for activity, uses in self._by_activity():
             read = dict.fromkeys(number for number, role in uses if role == "read")
             for new in by_activity.get(activity, ()):
                 for old in read:
-                    if old != new and self._earlier(old, new):
+                    if old != new and self.making.earlier(old, new):
                         formal = {"prov:generatedEntity": self._name(new), "prov:usedEntity": self._name(old)}
                         yield Statement(None, formal, [("prov:type", Name("probe:Guess"))])
-
-    def _earlier(self, old: int, new: int) -> bool:
-        """Tell whether a version was there before another was made; else it cannot have come from it."""
-        before, after = self._made[old], self._made[new]
-        return self._maker[old] is None or (before is not None and after is not None and before < after)
-
-    @cached_property
-    def _renames(self) -> dict[int, int]:
-        """Give for each version that is another one under a new name, that other one."""
-        table, old_names = self.graph.accesses, dict[tuple[int, int | None, int | None], int]()
-        versions = self.graph.versions
-        for by, number, act in zip(table.exec, table.version, table.act, strict=True):
-            if act == Act.RENAME_FROM:
-                old_names[by, versions[number].device, versions[number].inode] = number
-        found = {}
-        for one in versions:
-            if one.made_by is None or one.inode is None:
-                continue
-            old = old_names.get((one.made_by, one.device, one.inode))
-            if old is not None and old != one.number and self._earlier(old, one.number):
-                found[one.number] = old
-        return found
 
     def _specialised(self) -> Iterator[Statement]:
         for one in self._versions():
@@ -334,7 +313,7 @@ class Statements:
     def _influenced(self) -> Iterator[Statement]:
         for activity, uses in self._by_activity():
             for (number, role), (first, last, _) in uses.items():
-                maker = self._maker[number]
+                maker = self.making.maker[number]
                 if role != "write" or maker is None or self.activities.of_exec[maker] == activity:
                     continue
                 writer = self.activities.name(activity)

@@ -39,6 +39,7 @@ ROLES = {
     Act.INHERITED_READ: "read",
     Act.EXECUTE: "program",
     Act.LOAD: "library",
+    Act.RENAME_FROM: "rename",
     Act.LIST: "list",
     Act.LOOKUP: "lookup",
     Act.MISSING: "missing",

@@ -99,7 +99,7 @@ def step_label(step: Step, processes: int, gaps: int, scripts: Sequence[str]) ->
         notes.append("not observed")
     if gaps:
         notes.append(counted(gaps, "gap"))
-    lines += [script.replace("\n", "") for script in scripts[:2]]
+    lines += scripts[:2]
     if len(scripts) > 2:
         lines.append(f"and {counted(len(scripts) - 2, 'more script')}")
     return "\n".join([*lines, ", ".join(notes)] if notes else lines)

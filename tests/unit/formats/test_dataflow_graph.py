@@ -33,12 +33,12 @@ def workflow() -> RunGraph:
     run.write(one, b"/w/scratch.csv")
     run.remove(one, b"/w/scratch.csv")
     run.write(one, b"/w/clean.csv")
+    run.write(one, b"/w/extra.log.csv")
     run.gap(GapReason.STATIC, b"/opt/go", step=first)
     second = run.step("plot", inputs=[b"/w/clean.csv"], outputs=[b"/w/plot.png"], status=1, attempt=2)
     two = run.exec(b"/usr/bin/Rscript", step=second)
     run.read(two, b"/w/clean.csv")
     run.write(two, b"/w/plot.png")
-    run.write(two, b"/w/extra.log.csv")
     engine = run.exec(b"/usr/bin/toyflow")
     run.read(engine, b"/w/Toyfile")
     run.read(engine, b"/w/unused.csv")
@@ -65,7 +65,7 @@ def test_steps_and_files_with_what_was_not_declared() -> None:
         ("clean", "clean.csv", Line.DECLARED),
         ("clean.csv", "plot", Line.DECLARED),
         ("plot", "plot.png", Line.DECLARED),
-        ("plot", "extra.log.csv", Line.UNDECLARED),
+        ("clean", "extra.log.csv", Line.UNDECLARED),
     }
     shapes = {node.label.split("\n")[0]: node.shape for node in picture.nodes.values()}
     assert shapes["clean.csv"] == Shape.FILE
@@ -76,8 +76,34 @@ def test_steps_and_files_with_what_was_not_declared() -> None:
 
 def test_boxes_tell_their_code_and_what_was_special() -> None:
     labels = {node.label for node in draw_run(workflow()).nodes.values()}
-    assert "clean\nclean.py\n1 gap" in labels
+    assert "clean\nclean.py (not declared)\n1 gap" in labels
     assert "plot\nattempt 2, failed with 1" in labels
+
+
+def test_a_rename_carries_data_from_process_to_process() -> None:
+    run = Building("moved")
+    one, two = run.exec(b"/bin/cp"), run.exec(b"/bin/mv")
+    half = run.write(one, b"/w/half")
+    run.access(two, half, Act.RENAME_FROM)
+    run.write(two, b"/w/whole")
+    assert arrows(draw_run(run.graph(), "process")) == {
+        ("cp", "half", Line.PLAIN),
+        ("half", "mv", Line.PLAIN),
+        ("mv", "whole", Line.PLAIN),
+    }
+
+
+def test_descriptors_from_outside_are_drawn_for_a_plain_command_that_wrote() -> None:
+    def run(size: int, **step: object) -> set[tuple[str, str, Line]]:
+        one = Building("outside", command=[b"sort"])
+        execs = [one.exec(b"/bin/a", **step), one.exec(b"/bin/b", **step)]  # type: ignore[arg-type]
+        log = one.found(b"/w/log", size=size, made_by=execs[1])
+        for each in execs:
+            one.access(each, log, Act.INHERITED_WRITE)
+        return arrows(draw_run(one.graph(), "process"))
+
+    assert run(5) == {("b", "log", Line.PLAIN)}
+    assert run(0) == set()
 
 
 def test_all_shows_what_is_folded() -> None:

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from graphs import BEGIN, Building
+from graphs import BEGIN, SECOND, Building
 from probe_core.formats.prov_json import write
 from probe_core.formats.vocabulary import file_url, readable, spell_time
 from probe_core.model import Act
@@ -83,6 +83,23 @@ def test_a_rename_is_a_derivation_and_a_removal_an_invalidation() -> None:
     assert version(document, "/w/raw.csv") in gone
 
 
+def test_a_version_with_a_new_name_was_made_by_who_named_it() -> None:
+    run = Building("moved")
+    one, two, three = run.exec(b"/bin/cp"), run.exec(b"/bin/mv"), run.exec(b"/bin/ln")
+    half = run.write(one, b"/w/half", inode=5)
+    for by, act, path in ((two, Act.RENAME_FROM, b"/w/whole"), (three, Act.LOOKUP, b"/w/linked")):
+        run.access(by, half, act)
+        run.now -= SECOND
+        run.write(by, path, inode=5, made_by=one)  # as the history has it: the content's maker
+    document = parsed(run.graph())
+    made = {one["prov:entity"]: one["prov:activity"] for one in statements(document, "wasGeneratedBy")}
+    assert made[version(document, "/w/half", 1)] == "run:process-0"
+    assert made[version(document, "/w/whole", 1)] == "run:process-1"
+    assert made[version(document, "/w/linked", 1)] == "run:process-2"
+    how = {value(one, "prov:type") for one in statements(document, "wasDerivedFrom")}
+    assert how == {"probe:Rename", "probe:Link"}
+
+
 def test_guessed_derivations_are_marked_and_only_on_request() -> None:
     guessed = statements(parsed(rewritten(), derivations=True), "wasDerivedFrom")
     assert {value(one, "prov:type") for one in guessed} == {"probe:Rename", "probe:Guess"}
@@ -146,9 +163,9 @@ def test_the_outer_run_is_named() -> None:
 
 def test_looking_is_told_only_on_request() -> None:
     roles = {value(one, "prov:role") for one in statements(parsed(rewritten()), "used")}
-    assert roles == {"read", "program", "environment"}
+    assert roles == {"read", "program", "rename", "environment"}
     roles = {value(one, "prov:role") for one in statements(parsed(rewritten(), all=True), "used")}
-    assert roles == {"read", "program", "environment", "missing", "list"}
+    assert roles == {"read", "program", "rename", "environment", "missing", "list"}
 
 
 def test_failed_opens_are_no_uses() -> None:
