@@ -97,6 +97,8 @@ class Assembly:
             seen = Fact(draft.kind, draft.size, draft.modified, draft.changed, draft.device, draft.inode)
             on_disk = verdict.proof in (Proof.PROVED, Proof.ASSUMED) and draft.kind == now.kind
             fact = now if on_disk and state.current is draft else seen
+            if verdict.proof is Proof.CHANGED and draft.made_by is None:
+                fact = _changed(now)
             self.sheets.append(Sheet(state.name, draft, fact, verdict, draft.first_read is not None))
 
     # ---- digests
@@ -148,7 +150,7 @@ class Assembly:
         volume, inside = self.files.volume(path)
         if draft is None:
             if sheet.verdict.proof is Proof.CHANGED:  # what is there now is not what was read
-                fact = Fact(fact.kind, None, None, None, fact.device, fact.inode)
+                fact = _changed(fact)
             if fact.kind == "missing" and not self.found[sheet.name].missing:
                 fact = Fact("file")  # it was there when it was looked at
             return FileVersion(
@@ -162,3 +164,8 @@ class Assembly:
             exec_of[draft.removed_by] if draft.removed_by is not None else None, draft.removed_at,
             sheet.verdict.proof,
         )  # fmt: skip
+
+
+def _changed(now: Fact) -> Fact:
+    """What still holds of a file that was changed since: which file it is, not what was in it."""
+    return Fact(now.kind, None, None, None, now.device, now.inode)

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 
 from probe_core.capture.trace import NONE, Kind, Trace
 from probe_core.hooks import Declared
@@ -23,6 +24,7 @@ from probe_core.stitch.processes import Tree, grow
 from probe_core.stitch.programs import Programs
 from probe_core.stitch.redact import SECRET_NAME, Redactor
 from probe_core.stitch.steps import Steps, assign
+from probe_core.stitch.stray import strays
 from probe_core.stitch.tape import Tape, join
 from probe_core.stitch.unseen import gaps_of
 from probe_core.stitch.walk import Walk
@@ -114,6 +116,7 @@ class _Stitching:
         plain = survey(self.trace)
         inherited = Inherited(self.tape, self.tree, descriptors)
         walk = Walk(self.trace, names, self.files, self.tree.of_image)
+        walk.strays = strays(self.tape, self.tree)
         marks = self._marks(names, plain, inherited)
         mask, rows = split(self.trace, plain, marks)
         self._walk(walk, rows, inherited, names)
@@ -140,8 +143,10 @@ class _Stitching:
             for index in (trace.path[row], trace.second[row]):
                 if index != NONE and trace.paths[index].startswith(b"/"):
                     hot.update(lead(index))
-        there = {lead(path).name for path in plain.seen}
-        hot.update(there.intersection([lead(path).name for path in plain.missed]))
+        there = {lead(path).name for path in plain.seen} - {NOWHERE}
+        # Names (and ends of links) that were there at one time and missing at another.
+        absent = set(chain.from_iterable(map(lead, plain.missed)))
+        hot |= absent & set(chain.from_iterable(map(lead, plain.seen | plain.odd)))
         hot |= inherited.resolve(names, self.files, there)
         marks = bytearray(len(trace.paths) + 1)
         fact, paths, first_read = self.files.fact, names.paths, plain.first_read

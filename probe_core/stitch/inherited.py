@@ -82,7 +82,7 @@ class Inherited:
         if held.access != os.O_WRONLY and (held.access == os.O_RDONLY or held.identity.size > 0):
             self._read(walk, held, known[-1] if known else walk.now(name), when)
         if held.access != os.O_RDONLY:
-            self._write(walk, held, known[-1] if known else walk.now(name), when)
+            self._write(walk, held, name, known[-1] if known else walk.state(name).current, when)
 
     def _regular(self, tape: Tape) -> Iterable[tuple[int, Held]]:
         trace = tape.trace
@@ -129,12 +129,13 @@ class Inherited:
             self._done.add(key)
             walk.access(when, held.program, draft, Act.INHERITED_READ)
 
-    def _write(self, walk: Walk, held: Held, draft: Draft, when: int) -> None:
-        if held.program in draft.writers:
+    def _write(self, walk: Walk, held: Held, name: int, draft: Draft | None, when: int) -> None:
+        if draft is not None and held.program in draft.writers:
             return
-        if draft.made_by is None or (draft.read_at is not None and draft.removed_by is None):
-            draft = walk.written(draft.name, held.program, when, held.identity)
-        elif held.program not in draft.writers:
+        read_since = draft is not None and draft.read_at is not None and draft.removed_by is None
+        if draft is None or draft.made_by is None or read_since:
+            draft = walk.written(name, held.program, when, held.identity)
+        else:
             draft.writers.append(held.program)
         if held.identity.descriptor <= _STANDARD:
             draft.holders.append(held.program)
