@@ -46,7 +46,8 @@ def builders(draw: st.DrawFn, most: int = 25) -> TraceBuilder:
         )  # fmt: skip
     for key in (3, 1 << 63):
         for image in range(len(builder.images)):
-            builder.directory(image, key, draw(DIRECTORIES), at=draw(TIMES))
+            for _ in range(draw(st.integers(1, 2))):
+                builder.directory(image, key, draw(DIRECTORIES), at=draw(TIMES))
     for _ in range(draw(st.integers(0, most))):
         happen(draw, builder)
     return builder
