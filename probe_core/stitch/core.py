@@ -24,7 +24,6 @@ from probe_core.stitch.processes import Tree, grow
 from probe_core.stitch.programs import Programs
 from probe_core.stitch.redact import SECRET_NAME, Redactor
 from probe_core.stitch.steps import Steps, assign
-from probe_core.stitch.stray import strays
 from probe_core.stitch.tape import Tape, join
 from probe_core.stitch.unseen import gaps_of
 from probe_core.stitch.walk import Walk
@@ -116,7 +115,6 @@ class _Stitching:
         plain = survey(self.trace)
         inherited = Inherited(self.tape, self.tree, descriptors)
         walk = Walk(self.trace, names, self.files, self.tree.of_image)
-        walk.strays = strays(self.tape, self.tree)
         marks = self._marks(names, plain, inherited)
         mask, rows = split(self.trace, plain, marks)
         self._walk(walk, rows, inherited, names)

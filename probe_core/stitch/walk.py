@@ -7,8 +7,7 @@ take what is current.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 from probe_core.capture.trace import NONE, Detail, Identity, Kind
 from probe_core.model import Act
@@ -23,16 +22,11 @@ _ACTS = {Kind.READ: Act.READ, Kind.LOOKUP: Act.LOOKUP, Kind.LIST: Act.LIST, Kind
 class Walk(Naming):
     """Takes rows in, in order of time. ``accesses`` and ``states`` are the result."""
 
-    strays: Mapping[int, int] = MappingProxyType({})  # rows that another program than the image's made
-
     def row(self, row: int) -> None:
         """Take one row in; rows of kinds that touch no file do nothing."""
         step = _STEPS.get(self.trace.kind[row])
         if step is not None:
-            program = self.strays.get(row)
-            if program is None:
-                program = self.program_of[self.trace.image[row]]
-            step(self, row, program, self.trace.when[row])
+            step(self, row, self.program_of[self.trace.image[row]], self.trace.when[row])
 
     def _look(self, row: int, program: int, when: int) -> None:
         trace = self.trace
