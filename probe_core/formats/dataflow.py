@@ -48,8 +48,14 @@ class Sketch:
             self._draw_pipes()
         else:
             for step in self.graph.steps:
-                self._box(step.number)
+                if self._did_something(step):
+                    self._box(step.number)
         return self.picture
+
+    def _did_something(self, step: Step) -> bool:
+        """Tell whether a step ran, or was to make something: else it is a name for others (rule all)."""
+        outputs = step.declaration.outputs if step.declaration else ()
+        return bool(outputs or self.question.execs_by_step.get(step.number))
 
     def _actor(self, exec_number: int) -> Actor:
         one = self.graph.execs[exec_number]
@@ -111,18 +117,12 @@ class Sketch:
         )
 
     def _without_engine(self, actors: dict[Actor, int]) -> dict[Actor, int]:
-        """Leave out what the run's own processes read where there are steps."""
+        """Where there are steps, keep of the run's own processes only what they wrote for or with steps."""
         if self.everything or not self.graph.steps:
             return actors
-        if self.processes:
-            steps = self.graph.processes
-            return {
-                actor: flags
-                for actor, flags in actors.items()
-                if flags & WRITE or actor is None or steps[actor].step is not None
-            }
-        kept = {actor: flags for actor, flags in actors.items() if actor is not None or flags & WRITE}
-        return kept if set(kept) != {None} else {}
+        inside = {actor for actor in actors if self._step_of(actor) is not None}
+        kept = {actor: flags for actor, flags in actors.items() if actor in inside or flags & WRITE}
+        return kept if inside else {}
 
     def _note_code(self) -> None:
         """Take the code that steps ran out of the files that are drawn, and remember it for their boxes."""
@@ -278,6 +278,8 @@ class Sketch:
         for step in self.graph.steps if not self.processes else ():
             if (declaration := step.declaration) is None or self._share(step):
                 continue
+            if not self._did_something(step):
+                continue
             observed = bool(self.question.execs_by_step.get(step.number))
             for paths, wrote in ((declaration.inputs, False), (declaration.outputs, True)):
                 for path in paths:
@@ -319,11 +321,14 @@ class Sketch:
         return key
 
     def _draw_pipes(self) -> None:
-        """Join processes by the pipes between them; a chain of shells between two is one pipe."""
+        """Join processes by the pipes between them, where there are steps those in a step."""
         execs = self.graph.execs
         for channel in self.graph.channels:
             writers = {execs[one].process for one in channel.writers}
             readers = {execs[one].process for one in channel.readers}
             for writer in writers - readers:
                 for reader in readers - writers:
+                    own = self._step_of(writer) is None and self._step_of(reader) is None
+                    if self.graph.steps and own and not self.everything:
+                        continue
                     self._arrow(self._box(writer), self._box(reader), Line.PIPE, channel.kind)

@@ -74,7 +74,8 @@ def only_files(picture: Picture) -> None:
     boxes = [node for node in picture.nodes.values() if node.shape not in FILES]
     kept: list[Arrow] = []
     for box in boxes:
-        if len(into[box.key]) * len(out[box.key]) > 6 or not into[box.key] or not out[box.key]:
+        ends = len(into[box.key]), len(out[box.key])
+        if ends[0] * ends[1] > 6 or (any(ends) and not all(ends)):
             box.shape, box.group = Shape.JOINT, None
             kept += into[box.key] + out[box.key]
         else:

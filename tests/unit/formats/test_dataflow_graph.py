@@ -126,6 +126,26 @@ def test_a_step_that_was_not_observed_is_joined_by_what_it_declared() -> None:
     assert any("not observed" in node.label for node in picture.nodes.values())
 
 
+def test_a_step_that_only_names_others_is_left_out() -> None:
+    run = Building("all", engine="toy")
+    run.write(run.exec(step=run.step("make", outputs=[b"/w/a"])), b"/w/a")
+    run.step("all", inputs=[b"/w/a"])
+    assert arrows(draw_run(run.graph())) == {("make", "a", Line.DECLARED)}
+
+
+@pytest.mark.parametrize("level", ["step", "process"])
+def test_of_the_engine_only_what_it_wrote_for_steps_is_drawn(level: str) -> None:
+    run = Building("engine", engine="toy")
+    engine, helper = run.exec(b"/usr/bin/toyflow"), run.exec(b"/usr/bin/solver")
+    run.write(engine, b"/w/problem.csv")
+    run.read(helper, b"/w/problem.csv")
+    run.pipe([engine], [helper])
+    run.write(engine, b"/w/list.csv")
+    run.read(run.exec(b"/bin/cat", step=run.step("one", inputs=[b"/w/list.csv"])), b"/w/list.csv")
+    names = {node.label.split("\n")[0] for node in draw_run(run.graph(), level).nodes.values()}
+    assert names == ({"engine", "list.csv", "one"} if level == "step" else {"toyflow", "list.csv", "cat"})
+
+
 def test_a_plain_command_is_one_box() -> None:
     run = Building("sort", command=[b"sort"])
     sort = run.exec(b"/usr/bin/sort")
