@@ -6,8 +6,9 @@ import struct
 from array import array
 from dataclasses import replace
 
+from notes import ATTRIBUTES, BEGIN, Environment, Note, absolute
 from probe_core.capture.trace import NONE, Detail, Kind, Trace
-from segments import ATTRIBUTES, BEGIN, Environment, Note, TraceBuilder, absolute
+from segments import TraceBuilder
 
 
 def expected_trace(builder: TraceBuilder) -> Trace:

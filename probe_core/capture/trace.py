@@ -110,11 +110,16 @@ class Image:
 
 @dataclass(slots=True)
 class Fault:
-    """Something in a segment that could not be read; becomes a Gap."""
+    """Something in a segment that could not be read; becomes a Gap.
+
+    ``reason``: torn (claimed, never committed), lost (no room for it), truncated (``count`` bytes are
+    missing), bad block, bad frame, bad text, unknown kind, unknown directory (of a relative path), no start
+    (an image whose START is torn), or "unreadable: …" for a file that is no segment.
+    """
 
     segment: str
     offset: int
-    reason: str  # torn, lost, foreign kind, …
+    reason: str
     count: int = 1
     image: int | None = None  # index into Trace.images
 

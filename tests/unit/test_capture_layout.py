@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from notes import RECORD_H, ffi
 from probe_core.capture import _reader, reader
 from probe_core.capture.trace import NONE, Detail, Kind
-from segments import RECORD_H, ffi
 
 TEXT = RECORD_H.read_text()
 STRUCTS = re.findall(r"^struct (\w+) \{", TEXT, re.MULTILINE)
