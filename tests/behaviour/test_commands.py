@@ -35,19 +35,32 @@ def tree(root: Path) -> dict[str, str]:
     return found
 
 
+def surroundings(place: Path) -> dict[str, str]:
+    """Give an environment in which no tool depends on the user's own settings."""
+    return environment({"LC_ALL": "C.UTF-8", "HOME": str(place / "home"), "GIT_CONFIG_NOSYSTEM": "1"})
+
+
+def prepare(command: Command, place: Path) -> None:
+    """Make the folder that ``command`` finds, once: times in it are part of what some commands write."""
+    (place / "home").mkdir()
+    work = place / "work"
+    work.mkdir()
+    if command.prepare:
+        env = surroundings(place)
+        subprocess.run(["sh", "-c", command.prepare], cwd=work, env=env, check=True, capture_output=True)
+    work.rename(place / "prepared")
+
+
 def run(command: Command, place: Path, launcher: list[str]) -> tuple[int, bytes, bytes, dict[str, str]]:
     """Run ``command`` in a fresh copy of its folder, always of the same name: names turn up in outputs."""
     work = place / "work"
     if work.exists():
         shutil.rmtree(work)
-    work.mkdir()
-    env = environment({"LC_ALL": "C.UTF-8", "HOME": str(place / "home"), "GIT_CONFIG_NOSYSTEM": "1"})
-    if command.prepare:
-        subprocess.run(["sh", "-c", command.prepare], cwd=work, env=env, check=True, capture_output=True)
+    shutil.copytree(place / "prepared", work, symlinks=True)
     result = subprocess.run(
         [*launcher, *command.run],
         cwd=work,
-        env=env,
+        env=surroundings(place),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
@@ -59,7 +72,7 @@ def run(command: Command, place: Path, launcher: list[str]) -> tuple[int, bytes,
 def test_nothing_differs(command: Command, tmp_path: Path, needs) -> None:
     for program, package in command.needs:
         needs(program, package=package)
-    (tmp_path / "home").mkdir()
+    prepare(command, tmp_path)
     spool = tmp_path / "spool"
     native = run(command, tmp_path, [])
     recorded = run(command, tmp_path, [str(LAUNCHER), "-q", "--spool", str(spool), "--"])
