@@ -13,13 +13,8 @@ from probe_core.stitch.gaps import gap
 from probe_core.stitch.processes import Tree
 from probe_core.stitch.proof import Verdict, of_draft, of_found
 
-
-class Found(NamedTuple):
-    """A version as found, of a path that was only looked at in bulk."""
-
-    name: int
-    first_read: int | None
-    missing: bool
+UNREAD = 1 << 62  # looked at in bulk, never opened for reading
+NEVER_THERE = UNREAD + 1  # every look-up failed
 
 
 class Sheet(NamedTuple):
@@ -32,11 +27,14 @@ class Sheet(NamedTuple):
     read: bool
 
 
+_ABSENT_SHEET = Sheet(0, None, MISSING, Verdict(Proof.ASSUMED), False)
+
+
 class Assembly:
     """Numbers the versions by path and order, and makes them."""
 
     def __init__(
-        self, names: Names, files: FileFacts, tree: Tree, states: dict[int, State], found: dict[int, Found]
+        self, names: Names, files: FileFacts, tree: Tree, states: dict[int, State], found: dict[int, int]
     ) -> None:
         self.names, self.files, self.tree, self.states, self.found = names, files, tree, states, found
         self.number_of: dict[int, int] = {}  # name found in bulk -> version
@@ -47,7 +45,7 @@ class Assembly:
             if state is not None and state.drafts:
                 self._add_drafts(state)
             else:
-                self._add_found(found[name])
+                self._add_found(name)
 
     def versions(
         self, exec_of: Sequence[int], told: ToldDigests, digester: Digester | None
@@ -70,16 +68,17 @@ class Assembly:
 
     # ---- sheets
 
-    def _add_found(self, found: Found) -> None:
-        self.number_of[found.name] = len(self.sheets)
-        path = self.names.paths[found.name]
-        fact = MISSING if found.missing else self.files.fact(path)
-        if found.missing:
-            verdict = Verdict(Proof.ASSUMED)
-        else:
-            remote = found.first_read is not None and self.files.volume(path)[0].remote
-            verdict = of_found(fact, found.first_read, remote=remote)
-        self.sheets.append(Sheet(found.name, None, fact, verdict, found.first_read is not None))
+    def _add_found(self, name: int) -> None:
+        first = self.found[name]
+        self.number_of[name] = len(self.sheets)
+        if first == NEVER_THERE:
+            self.sheets.append(_ABSENT_SHEET._replace(name=name))
+            return
+        path = self.names.paths[name]
+        fact, first_read = self.files.fact(path), None if first == UNREAD else first
+        remote = first_read is not None and self.files.volume(path)[0].remote
+        verdict = of_found(fact, first_read, remote=remote)
+        self.sheets.append(Sheet(name, None, fact, verdict, first_read is not None))
 
     def _add_drafts(self, state: State) -> None:
         path = self.names.paths[state.name]
@@ -87,8 +86,8 @@ class Assembly:
         first = state.drafts[0]
         if also is not None:
             self.number_of[state.name] = len(self.sheets)
-            if also.first_read is not None:
-                first.first_read = min(also.first_read, first.first_read or also.first_read)
+            if also < UNREAD:
+                first.first_read = min(also, first.first_read or also)
         remote = self.files.volume(path)[0].remote
         for draft in state.drafts:
             draft.number = len(self.sheets)
@@ -151,7 +150,7 @@ class Assembly:
         if draft is None:
             if sheet.verdict.proof is Proof.CHANGED:  # what is there now is not what was read
                 fact = _changed(fact)
-            if fact.kind == "missing" and not self.found[sheet.name].missing:
+            if fact.kind == "missing" and self.found[sheet.name] != NEVER_THERE:
                 fact = Fact("file")  # it was there when it was looked at
             return FileVersion(
                 number, path, 0, fact.kind, digest, fact.size, fact.modified, fact.changed, fact.device,

@@ -11,12 +11,12 @@ from itertools import chain
 from probe_core.capture.trace import NONE, Kind, Trace
 from probe_core.hooks import Declared
 from probe_core.model import Exec, FileVersion, Gap, GapReason, Process, Run, RunGraph, RunState, Variable
-from probe_core.stitch.assemble import Assembly, Found
+from probe_core.stitch.assemble import NEVER_THERE, UNREAD, Assembly
 from probe_core.stitch.channels import channels_of
 from probe_core.stitch.columns import BULK, OUTSIDE, WALKED, Plain, Row, bulk, merge, split, survey
 from probe_core.stitch.declare import declarations_of, facts_of
 from probe_core.stitch.digests import Digester, ToldDigests
-from probe_core.stitch.drafts import NOWHERE, Names
+from probe_core.stitch.drafts import NOWHERE, Lead, Names
 from probe_core.stitch.files import FileFacts
 from probe_core.stitch.gaps import gap
 from probe_core.stitch.inherited import Inherited, settle_makers
@@ -31,6 +31,8 @@ from probe_core.stitch.walk import Walk
 _NAMED = (
     Kind.WRITE, Kind.REMOVE, Kind.RENAME, Kind.LINK, Kind.SYMLINK, Kind.MAKE, Kind.CHANGE, Kind.METADATA,
 )  # fmt: skip
+_NOT_OURS = Lead(NOWHERE, NOWHERE)
+_FOLDER = "directory"
 Descriptors = Iterable[tuple[bytes, int, int]]
 
 
@@ -141,22 +143,19 @@ class _Stitching:
             for index in (trace.path[row], trace.second[row]):
                 if index != NONE and trace.paths[index].startswith(b"/"):
                     hot.update(lead(index))
-        there = {lead(path).name for path in plain.seen} - {NOWHERE}
-        # Names (and ends of links) that were there at one time and missing at another.
-        absent = set(chain.from_iterable(map(lead, plain.missed)))
-        hot |= absent & set(chain.from_iterable(map(lead, plain.seen | plain.odd)))
-        hot |= inherited.resolve(names, self.files, there)
+        looked = plain.seen | plain.missed
+        leads = names.leads(looked)
+        if plain.missed:  # names (and ends of links) that were there at one time and missing at another
+            absent = set(chain.from_iterable(map(lead, plain.missed)))
+            hot |= absent.intersection(chain.from_iterable(map(lead, plain.seen | plain.odd)))
+        hot |= inherited.resolve(names, self.files, (lead(path).name for path in sorted(plain.seen)))
         marks = bytearray(len(trace.paths) + 1)
         fact, paths, first_read = self.files.fact, names.paths, plain.first_read
-
-        def is_folder(path: int, name: int) -> bool:
-            return path in first_read and fact(paths[name]).kind == "directory"
-
-        for path in plain.seen | plain.missed:
-            name, target = lead(path)
+        for path in looked:
+            name, target = leads[path] or _NOT_OURS
             if name == NOWHERE:
                 marks[path] = OUTSIDE
-            elif target != NOWHERE or name in hot or is_folder(path, name):
+            elif target != NOWHERE or name in hot or (path in first_read and fact(paths[name])[0] == _FOLDER):
                 marks[path] = WALKED
         for path in plain.odd:
             marks[path] = marks[path] or WALKED
@@ -188,21 +187,19 @@ class _Stitching:
         programs.settle_forked()
         settle_makers((draft for state in walk.states.values() for draft in state.drafts), self.tree)
 
-    def _found(self, names: Names, plain: Plain, marks: bytearray) -> dict[int, Found]:
-        """The names that bulk rows touch, with when they were first read."""
-        found: dict[int, Found] = {}
-        lead, first_read = names.lead, plain.first_read
+    def _found(self, names: Names, plain: Plain, marks: bytearray) -> dict[int, int]:
+        """The names that bulk rows touch, with when they were first read (or UNREAD, or ABSENT)."""
+        found: dict[int, int] = {}
+        leads, first_read = names.leads(()), plain.first_read
         for path in plain.missed:
             if marks[path] == BULK:
-                name = lead(path)[0]
-                found[name] = Found(name, None, True)
+                found[(leads[path] or _NOT_OURS)[0]] = NEVER_THERE
         for path in plain.seen:
             if marks[path] == BULK:
-                name, first = lead(path)[0], first_read.get(path)
-                known = found.get(name)
-                if known is not None and known.first_read is not None:
-                    first = known.first_read if first is None else min(first, known.first_read)
-                found[name] = Found(name, first, False)
+                name, first = (leads[path] or _NOT_OURS)[0], first_read.get(path, UNREAD)
+                known = found.setdefault(name, first)
+                if first < known:
+                    found[name] = first
         return found
 
     def _accesses(
@@ -210,10 +207,10 @@ class _Stitching:
         assembly: Assembly,
     ) -> None:  # fmt: skip
         version_of = [0] * len(self.trace.paths)
-        number_of, lead = assembly.number_of, names.lead
+        number_of, leads = assembly.number_of, names.leads(())
         for path in plain.seen | plain.missed:
             if marks[path] == BULK:
-                version_of[path] = number_of[lead(path)[0]]
+                version_of[path] = number_of[(leads[path] or _NOT_OURS)[0]]
         exec_of_image = [self.exec_of[program] if program >= 0 else 0 for program in self.tree.of_image]
         base = bulk(self.trace, mask, plain.failed, exec_of_image, version_of)
         more: list[Row] = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from probe_core.stitch.files import FileFacts
@@ -102,15 +102,23 @@ class Names:
             found = self._leads[index] = self.resolve(self._trace[index])
         return found
 
+    def leads(self, indexes: Iterable[int]) -> Sequence[Lead | None]:
+        """Resolve many paths of the trace; what comes back is by path."""
+        leads, trace, resolve = self._leads, self._trace, self.resolve
+        for index in indexes:
+            if leads[index] is None:
+                leads[index] = resolve(trace[index])
+        return leads
+
     def resolve(self, path: bytes) -> Lead:
         """Resolve any absolute path."""
         files = self._files
         if not path.startswith(b"/") or files.outside(path):
             return Lead(NOWHERE, NOWHERE)
-        place = files.place(path)
-        if files.outside(place.path):
+        canonical, end = files.place(path)
+        if canonical != path and files.outside(canonical):
             return Lead(NOWHERE, NOWHERE)
-        if place.target is None:
-            return Lead(self.number(place.path), NOWHERE)
-        target = OUTSIDE if files.outside(place.target) else self.number(place.target)
-        return Lead(self.number(place.path), target)
+        if end is None:
+            return Lead(self.number(canonical), NOWHERE)
+        target = OUTSIDE if files.outside(end) else self.number(end)
+        return Lead(self.number(canonical), target)

@@ -59,6 +59,8 @@ class Inherited:
         missing = wanted - self._paths.keys()
         if missing:
             for name_number in looked_at:
+                if name_number == NOWHERE:
+                    continue
                 fact = files.fact(names.paths[name_number])
                 if fact.inode is not None and (fact.device, fact.inode) in missing:
                     self._names.setdefault((fact.device or 0, fact.inode), name_number)
