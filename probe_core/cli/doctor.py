@@ -14,7 +14,7 @@ from probe_core.cli.session import Session, asking, print_json
 MARKS = {"good": ("ok", "good"), "warning": ("note", "warn"), "bad": ("BAD", "bad")}
 
 
-@click.command()
+@click.command(short_help="Tell what works on this machine.")
 @asking
 def doctor(session: Session, as_json: bool) -> None:
     """Tell what works on this machine, with a recording as a test, and what to do about what does not.

@@ -34,7 +34,11 @@ class Formats(click.Group):
         return _command(form, None if cmd_name == form.name else cmd_name)
 
 
-@click.group(cls=Formats, subcommand_metavar="FORMAT|FILE [RUN] [-o FILE] [OPTION]...")
+@click.group(
+    cls=Formats,
+    short_help="Write a run for other tools.",
+    subcommand_metavar="FORMAT|FILE [RUN] [-o FILE] [OPTION]...",
+)
 def export() -> None:
     """Write a run for other tools, as FORMAT, or to a FILE whose ending tells the format."""
 

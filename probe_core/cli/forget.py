@@ -7,7 +7,7 @@ import click
 from probe_core.cli.session import Session
 
 
-@click.command()
+@click.command(short_help="Remove a run from the history.")
 @click.argument("run", metavar="RUN")
 @click.pass_obj
 def forget(session: Session, run: str) -> None:

@@ -87,17 +87,17 @@ class _View:
             takers = [edge.maker for edge in self._takers.get(file, ())]
             return [one for one in takers if not self._is_engine(one)] or takers
         found = self.answer.makers_of(file)
-        last: dict[tuple[str, int], int] = {}
-        for maker in map(self.answer.makers.__getitem__, found):
-            if maker.exec is not None:
-                place = maker.run, maker.exec.process
-                last[place] = max(last.get(place, 0), maker.exec.number)
-        return [number for number in found if not self._only_opened(self.answer.makers[number], last)]
+        made_by = self.answer.files[file].version.made_by
+        some = [number for number in found if not self._only_opened(number, made_by)]
+        return some or found
 
-    def _only_opened(self, maker: Maker, last: dict[tuple[str, int], int]) -> bool:
-        """Tell whether a later program of the same process got the open file: a shell's redirection."""
-        one = maker.exec
-        return one is not None and one.number < last[maker.run, one.process]
+    def _only_opened(self, number: int, made_by: int | None) -> bool:
+        """Tell whether a shell opened the file for its maker, and adds nothing to the answer."""
+        one = self.answer.makers[number].exec
+        if one is None or one.number == made_by:
+            return False
+        edges = self._edges.get(number, ())
+        return not self._linked.get(number) and not any(map(self._is_shown_at, edges))
 
     @cached_property
     def _takers(self) -> dict[int, list[Edge]]:
@@ -145,7 +145,8 @@ class _View:
             self._maker(below, other, depth + 1, how="| ", run=maker.run)
         if len(seen) > most:
             below.add(styled(f"and {count_of(len(seen) - most, 'more file')}", "dim"))
-        self.folded += len(edges) - len(seen)
+        ordinary = (edge.file for edge in edges if edge not in seen and edge.file not in self._streams)
+        self.folded += sum(1 for file in ordinary if self.answer.files[file].version.kind == "file")
 
     def _file(self, branch: Branch, edge: Edge, depth: int) -> None:
         file = self.answer.files[edge.file]

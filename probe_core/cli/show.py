@@ -8,7 +8,7 @@ from probe_core.ask.question import Question
 from probe_core.cli.session import Session, asking, print_json
 
 
-@click.command()
+@click.command(short_help="Show a run as a tree: steps, processes, files.")
 @click.argument("run", metavar="[RUN]", default="@")
 @click.option(
     "--level",

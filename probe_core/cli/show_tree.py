@@ -188,22 +188,13 @@ class _Tree:
         one = self.graph.versions[version]
         if self.graph.execs[number].step is None and one.path in self._of_steps:
             return True
-        if act == Act.WRITE and self._hands_down(number, version):
-            return True
+        if act == Act.WRITE and one.made_by not in (number, None) and not self._goes_on(number):
+            return True  # a shell opened it for the program that made it
         if one.path in self._passing:
             return True
         if one.kind not in ("file", "fifo") or (act in INHERITED and version in self._common):
             return True
         return self.question.is_boring(version) and not self._names(number, version)
-
-    def _hands_down(self, number: int, version: int) -> bool:
-        """Tell whether the next program of the process got the open file: a shell's redirection."""
-        following = self._next.get(number)
-        if following is None or self._goes_on(number):
-            return False
-        table = self.graph.accesses
-        rows = self.question.rows_by_exec.get(following, ())
-        return any(table.version[row] == version and table.act[row] in INHERITED for row in rows)
 
     @cached_property
     def _passing(self) -> frozenset[bytes]:

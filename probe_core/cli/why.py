@@ -32,7 +32,7 @@ def _lineage_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command()
+@click.command(short_help="Tell where a file came from.")
 @_lineage_options
 @asking
 def why(session: Session, /, **words: Any) -> None:
@@ -43,7 +43,7 @@ def why(session: Session, /, **words: Any) -> None:
     _answer(session, "why", **words)
 
 
-@click.command()
+@click.command(short_help="Tell what was made from a file.")
 @_lineage_options
 @asking
 def uses(session: Session, /, **words: Any) -> None:
