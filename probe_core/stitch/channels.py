@@ -1,8 +1,9 @@
 """Pipes and sockets between execs, by inode.
 
 Who holds only the writing end writes, who holds only the reading end reads. A holder of both (the
-shell that made the pipe) is a party only where one side has nobody else. A forked shell that exec'd a
-program holding the same end only passed it on.
+shell that made the pipe) is a party only where one side has nobody else. Holding it as a standard
+stream, or as ``/dev/fd/N`` in the arguments, counts before a descriptor that was merely left open. A
+forked shell that exec'd a program holding the same end only passed it on.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class _Pipe:
     name: str
     first: int
     ends: dict[int, int] = field(default_factory=dict)  # program -> bits
+    named: set[int] = field(default_factory=set)  # programs that hold it as a stream they surely know
 
 
 def channels_of(tape: Tape, tree: Tree, number_of: list[int]) -> list[Channel]:
@@ -62,6 +64,8 @@ def _pipes(tape: Tape, tree: Tree) -> dict[tuple[str, int, int], _Pipe]:
         pipe = pipes.setdefault(key, _Pipe(kind, f"{kind}:[{key[2]}]", trace.when[row]))
         program = tree.of_image[image]
         pipe.ends[program] = pipe.ends.get(program, 0) | _ENDS.get(identity.flags & os.O_ACCMODE, 0)
+        if identity.descriptor <= 2 or _is_argument(identity.descriptor, tree.programs[program].arguments):
+            pipe.named.add(program)
     return pipes
 
 
@@ -71,8 +75,30 @@ def _parties(pipe: _Pipe, tree: Tree) -> tuple[set[int], set[int]]:
         return set(kept), set(kept)
     writers = {program for program, ends in kept.items() if ends == _WRITES}
     readers = {program for program, ends in kept.items() if ends == _READS}
+    if not writers and not readers:
+        return set(), set()  # as make's job server: everybody holds both, it carries no data
     both = {program for program, ends in kept.items() if ends == _READS | _WRITES}
-    return writers or both - readers, readers or both - writers
+    if not writers and len(_branches(readers, both, tree)) > 1:
+        return set(), set()  # one empty standard input for all, as make gives to parallel recipes
+    return _knowing(writers, pipe) or both - readers, _knowing(readers, pipe) or both - writers
+
+
+def _branches(readers: set[int], makers: set[int], tree: Tree) -> set[int]:
+    """The children of the pipe's makers, themselves or by their descendants among the readers."""
+    above = {tree.programs[program].life for program in makers}
+    found: set[int] = set()
+    for program in readers:
+        life: int | None = tree.programs[program].life
+        while life is not None and tree.lives[life].parent not in above:
+            life = tree.lives[life].parent
+        if life is not None:
+            found.add(life)
+    return found
+
+
+def _knowing(side: set[int], pipe: _Pipe) -> set[int]:
+    """Those that know of it, where some do: others hold a descriptor that was left open for them."""
+    return side & pipe.named or side
 
 
 def _passes_on(program: int, ends: int, pipe: _Pipe, tree: Tree) -> bool:
@@ -82,3 +108,10 @@ def _passes_on(program: int, ends: int, pipe: _Pipe, tree: Tree) -> bool:
     line = tree.lives[own.life].programs
     after = line[line.index(program) + 1 :]
     return bool(after) and pipe.ends.get(after[0], 0) & ends != 0
+
+
+def _is_argument(descriptor: int, arguments: tuple[bytes, ...]) -> bool:
+    """Whether the program was told the descriptor by name (process substitution)."""
+    return any(
+        b"/dev/fd/%d" % descriptor in text or b"/proc/self/fd/%d" % descriptor in text for text in arguments
+    )

@@ -153,3 +153,34 @@ def test_a_pipe_with_one_party_is_none(builder):
     builder.pipe(shell, 3, 4, 9)
     hold(builder, shell, 0, os.O_RDONLY, inode=10)
     assert stitched(builder).channels == []
+
+
+def test_a_job_server_is_no_channel(builder):
+    make = start(builder, 100, 1, "make")
+    builder.pipe(make, 3, 4, 9)
+    inner = start(builder, 101, 100, "make")
+    hold(builder, inner, 3, os.O_RDONLY)
+    hold(builder, inner, 4, os.O_WRONLY)
+    assert stitched(builder).channels == []
+
+
+def test_a_descriptor_left_open_is_no_reader(builder):
+    shell = start(builder, 100, 1, "bash")
+    builder.pipe(shell, 3, 4, 9)
+    hold(builder, start(builder, 101, 100, "sort"), 1, os.O_WRONLY)
+    hold(builder, start(builder, 102, 100, "other"), 63, os.O_RDONLY)
+    diff = builder.start(103, 100, "/bin/diff", ["diff", "/dev/fd/63"], "/w")
+    hold(builder, diff, 63, os.O_RDONLY)
+    (channel,) = stitched(builder).channels
+    assert (channel.writers, channel.readers) == ((1,), (3,))
+
+
+def test_one_standard_input_for_all_children_is_no_channel(builder):
+    make = start(builder, 100, 1, "make")
+    builder.pipe(make, 3, 4, 9)
+    first = start(builder, 101, 100, "cc")
+    hold(builder, first, 0, os.O_RDONLY)
+    hold(builder, start(builder, 102, 101, "cc1"), 0, os.O_RDONLY)
+    assert stitched(builder).channels[0].readers == (1, 2)
+    hold(builder, start(builder, 103, 100, "cc"), 0, os.O_RDONLY)
+    assert stitched(builder).channels == []
