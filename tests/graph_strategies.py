@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -85,6 +86,35 @@ runs = st.builds(
 variables = st.builds(Variable, name=names, digest=large, value=st.none() | names)
 
 
+def file_versions(number: int) -> st.SearchStrategy[FileVersion]:
+    """A version; often one that was only missing, as most are in life."""
+    any_version = st.builds(
+        FileVersion,
+        number=st.just(number),
+        path=names,
+        ordinal=small,
+        kind=st.sampled_from(["file", "directory", "symlink", "fifo", "socket", "device", "missing"]),
+        digest=digests,
+        size=maybe,
+        modified=times,
+        changed=times,
+        device=st.none() | large,
+        inode=st.none() | large,
+        volume=words,
+        volume_path=names,
+        made_by=maybe,
+        made_at=times,
+        removed_by=maybe,
+        removed_at=times,
+        proof=st.sampled_from(Proof),
+    )
+    absent = ("digest", "size", "modified", "changed", "device", "inode", "made_by", "made_at")
+    nothing = dict.fromkeys((*absent, "removed_by", "removed_at"))
+    only_missing = any_version.map(lambda one: replace(one, kind="missing", **nothing))
+    at_its_path = only_missing.map(lambda one: replace(one, volume_path=one.path))
+    return any_version | only_missing | at_its_path
+
+
 @st.composite
 def accesses(draw: st.DrawFn, execs: int, versions: int) -> Accesses:
     """Accesses of existing execs to existing versions."""
@@ -164,28 +194,7 @@ def run_graphs(draw: st.DrawFn, run: st.SearchStrategy[Run] = runs) -> RunGraph:
                 uid=maybe,
             )
         ),
-        versions=draw(
-            numbered(
-                FileVersion,
-                versions,
-                path=names,
-                ordinal=small,
-                kind=st.sampled_from(["file", "directory", "symlink", "fifo", "socket", "device", "missing"]),
-                digest=digests,
-                size=maybe,
-                modified=times,
-                changed=times,
-                device=st.none() | large,
-                inode=st.none() | large,
-                volume=words,
-                volume_path=names,
-                made_by=maybe,
-                made_at=times,
-                removed_by=maybe,
-                removed_at=times,
-                proof=st.sampled_from(Proof),
-            )
-        ),
+        versions=[draw(file_versions(number)) for number in range(versions)],
         accesses=draw(accesses(execs, versions)),
         channels=draw(
             counts.flatmap(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 from probe_core.history.connection import Connection, Row
 from probe_core.history.interface import RunSummary
+from probe_core.history.missing import missing
 from probe_core.history.packing import (
     COLUMNS,
     column,
@@ -136,6 +138,13 @@ def version(row: Row) -> FileVersion:
     )
 
 
+def _versions(database: Connection, key: int) -> list[FileVersion]:
+    """Give all versions of a run: those with rows, and those that were only missing."""
+    found = [version(row) for row in database.all(VERSIONS + " WHERE run = ? ORDER BY number", (key,))]
+    absent = list(missing(read_part(database, key, "missing")))
+    return sorted((*found, *absent), key=attrgetter("number")) if absent else found
+
+
 def read_processes(database: Connection, key: int) -> list[Process]:
     """Read a run's processes."""
     statement = (
@@ -189,7 +198,7 @@ def read_graph(database: Connection, key: int) -> RunGraph:
         steps=read_steps(database, key),
         processes=read_processes(database, key),
         execs=list(execs(database.all(EXECS + " ORDER BY number", (key,)))),
-        versions=[version(row) for row in database.all(VERSIONS + " WHERE run = ? ORDER BY number", (key,))],
+        versions=_versions(database, key),
         accesses=Accesses(**columns),
         channels=read_channels(database, key),
         gaps=read_gaps(database, key),

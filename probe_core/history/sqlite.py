@@ -10,6 +10,7 @@ from pathlib import Path
 from probe_core.errors import UnknownRun
 from probe_core.history.connection import Connection, Row
 from probe_core.history.interface import History, Identity, Kept, Rows, RunSummary
+from probe_core.history.missing import missing
 from probe_core.history.packing import (
     COLUMNS,
     column,
@@ -160,9 +161,13 @@ class SqliteHistory(History):
         return [number for (number,) in self._database.among(statement, numbers, (self._key(run_id),))]
 
     def versions(self, run_id: str, numbers: Iterable[int]) -> dict[int, FileVersion]:
+        key, wanted = self._key(run_id), set(numbers)
         statement = VERSIONS + " WHERE run = ? AND number IN ({})"
-        found = self._database.among(statement, numbers, (self._key(run_id),))
-        return {one.number: one for one in map(version, found)}
+        found = {one.number: one for one in map(version, self._database.among(statement, wanted, (key,)))}
+        if absent := wanted - found.keys():
+            some = missing(read_part(self._database, key, "missing"))
+            found |= {one.number: one for one in some if one.number in absent}
+        return found
 
     def versions_made_by(self, run_id: str, execs: Sequence[int]) -> list[FileVersion]:
         statement = VERSIONS + " WHERE run = ? AND made_by IN ({}) ORDER BY number"

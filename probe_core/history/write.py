@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from probe_core.history import schema
 from probe_core.history.connection import Connection, Row
+from probe_core.history.missing import is_plain, packed_missing
 from probe_core.history.packing import (
     access_parts,
     packed_declaration,
@@ -75,6 +76,8 @@ def _texts(graph: RunGraph) -> Iterator[bytes]:
         yield packed_texts(one.libraries)
     yield from map(packed_variables, graph.environments)
     for version in graph.versions:
+        if is_plain(version):
+            continue
         yield version.path
         yield version.volume_path
     yield from (packed_text(one) or b"" for one in {version.volume for version in graph.versions})
@@ -141,6 +144,8 @@ def _environment_rows(key: int, graph: RunGraph, ids: dict[bytes, int]) -> Itera
 def _version_rows(key: int, graph: RunGraph, ids: dict[bytes, int]) -> Iterator[Row]:
     volumes = {one: ids[packed_text(one) or b""] for one in {version.volume for version in graph.versions}}
     for one in graph.versions:
+        if is_plain(one):
+            continue
         yield (
             *(key, one.number, ids[one.path], one.ordinal, one.kind),
             packed_digest(one.digest),
@@ -165,3 +170,4 @@ def _gap_rows(key: int, graph: RunGraph) -> Iterator[Row]:
 def _access_rows(key: int, graph: RunGraph) -> Iterator[Row]:
     for name, body in access_parts(graph.accesses, len(graph.execs), len(graph.versions)):
         yield key, name, body
+    yield key, "missing", packed_missing(graph.versions)
