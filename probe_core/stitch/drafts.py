@@ -46,12 +46,13 @@ class Draft:
 class State:
     """The versions of one canonical path so far; ``current`` None before the first is known."""
 
-    __slots__ = ("current", "drafts", "folds", "name")
+    __slots__ = ("current", "drafts", "folds", "made", "name")
 
     def __init__(self, name: int) -> None:
         self.name = name
         self.drafts: list[Draft] = []
         self.current: Draft | None = None
+        self.made = False  # some version was made in this run
         self.folds: list[tuple[int, int, int]] = []  # exec, act, last: repeated reads still going on
 
     def add(self, kind: str, made_by: int | None, made_at: int | None) -> Draft:
@@ -60,6 +61,7 @@ class State:
         ordinal = self.drafts[-1].ordinal + 1 if self.drafts else first
         draft = Draft(self.name, ordinal, kind, made_by, made_at)
         self.drafts.append(draft)
+        self.made |= made_by is not None
         self.current = draft
         return draft
 

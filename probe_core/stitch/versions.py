@@ -94,14 +94,11 @@ class Versions:
         """Where a path leads at this moment: (the symlink's name or NOWHERE, the name reached)."""
         name, target = self.names.lead(index)
         state = self.states.get(name)
-        made_here = state is not None and any(draft.made_by is not None for draft in state.drafts)
         link = state.current.link if state is not None and state.current is not None else None
         if link is not None:
             target = self._end_of_link(name, link)
-        elif made_here:
-            target = NOWHERE  # a symlink now, but not then
-        if target == NOWHERE and link is None:
-            return NOWHERE, name
+        elif target == NOWHERE or (state is not None and state.made):
+            return NOWHERE, name  # no symlink, or one now, but not then
         return (name, NOWHERE) if link_itself or target == OUTSIDE else (name, target)
 
     # ---- for the parts of the walk

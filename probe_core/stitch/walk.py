@@ -16,7 +16,12 @@ from probe_core.stitch.files import kind_of
 from probe_core.stitch.naming import Naming
 from probe_core.stitch.versions import inode_of
 
-_ACTS = {Kind.READ: Act.READ, Kind.LOOKUP: Act.LOOKUP, Kind.LIST: Act.LIST, Kind.LOAD: Act.LOAD}
+_ACTS: dict[int, Act] = {
+    Kind.READ: Act.READ, Kind.LOOKUP: Act.LOOKUP, Kind.LIST: Act.LIST, Kind.LOAD: Act.LOAD,
+}  # fmt: skip
+# As plain numbers: the enumeration's own `&` makes an object each time, ten times slower.
+_LOOKUP, _NO_FOLLOW, _IS_DIRECTORY = int(Kind.LOOKUP), int(Detail.NO_FOLLOW), int(Detail.IS_DIRECTORY)
+_NO_NAME, _BOTH, _TRUNCATED = int(Detail.NO_NAME), int(Detail.BOTH), int(Detail.TRUNCATED)
 
 
 class Walk(Naming):
@@ -31,37 +36,40 @@ class Walk(Naming):
     def _look(self, row: int, program: int, when: int) -> None:
         trace = self.trace
         index, kind, detail = trace.path[row], trace.kind[row], trace.detail[row]
-        if index == NONE or not trace.paths[index].startswith(b"/"):
+        if index == NONE:
             return
-        no_follow = bool(kind == Kind.LOOKUP and detail & Detail.NO_FOLLOW)
-        link, name = self.follow(index, link_itself=no_follow)
+        link, name = self.follow(index, link_itself=kind == _LOOKUP and detail & _NO_FOLLOW != 0)
         if trace.error[row]:
             self._failed(name if name != NOWHERE else link, row, program, when)
             return
         last, count = trace.last[row], trace.count[row]
         if link != NOWHERE:
             self.access(when, program, self.now(link), Act.LOOKUP, last, count)
-        if name == NOWHERE:
-            return
-        draft = self.now(name)
+        if name != NOWHERE:
+            self._seen(name, kind, detail & _IS_DIRECTORY != 0, program, when, last, count)
+
+    def _seen(
+        self, name: int, kind: int, folder: bool, program: int, when: int, last: int, count: int
+    ) -> None:
+        draft, act = self.now(name), _ACTS[kind]
         if draft.kind == "missing":  # seen again, though nobody recorded made it
             draft = self.state(name).add(self._kind_now(name), None, None)
-        act = _ACTS[Kind(kind)]
-        if act is Act.READ and (detail & Detail.IS_DIRECTORY or draft.kind == "directory"):
-            act = Act.LOOKUP
-            draft.kind = "directory" if detail & Detail.IS_DIRECTORY and draft.kind == "file" else draft.kind
-        if act is Act.LIST and draft.made_by is None:
+        if act is Act.READ:
+            if folder or draft.kind == "directory":
+                act = Act.LOOKUP
+                draft.kind = "directory" if draft.kind == "file" else draft.kind
+            else:
+                self.own_reads.add((program, name))
+        elif act is Act.LIST and draft.made_by is None:
             draft.kind = "directory"
         self.access(when, program, draft, act, last, count)
-        if act is Act.READ:
-            self.own_reads.add((program, name))
         if last > when:
-            self.state(name).folds.append((program, act, last))
+            self.states[name].folds.append((program, act, last))
 
     def _write(self, row: int, program: int, when: int) -> None:
         trace, index = self.trace, self.trace.path[row]
         identity, detail = self._identity(row), trace.detail[row]
-        if detail & Detail.NO_NAME:
+        if detail & _NO_NAME:
             if identity is not None:
                 self._nameless[identity.device, identity.inode] = (program, when)
             return
@@ -85,7 +93,7 @@ class Walk(Naming):
         self, name: int, identity: Identity | None, row: int, program: int, when: int
     ) -> None:
         detail, state = self.trace.detail[row], self.state(name)
-        both = detail & Detail.BOTH and not detail & Detail.TRUNCATED
+        both = detail & _BOTH and not detail & _TRUNCATED
         if both and (identity is None or identity.size > 0):
             before = self.now(name)
             if before.kind != "missing":
