@@ -121,7 +121,9 @@ def is_shipped(path: bytes, run: Run, prefixes: Collection[bytes] = frozenset())
     """Tell whether an operating system or an environment ships this file; by its place alone."""
     if below_any(path, prefixes) or _MODULES.search(path):
         return True
-    return not _is_own(path, run) and (below_any(path, SHIPPED) or below_any(path, KERNEL))
+    if below_any(path, KERNEL):
+        return not below_any(path, PASSING)
+    return not _is_own(path, run) and below_any(path, SHIPPED)
 
 
 def _is_own(path: bytes, run: Run) -> bool:

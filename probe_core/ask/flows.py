@@ -38,7 +38,7 @@ class Touch:
     acts: frozenset[Act]
     file_class: FileClass
     declared: bool | None  # None: no step, or nothing was declared
-    shipped: bool
+    shipped: bool  # by an operating system or an environment; a data table that it ships is an input
 
 
 @dataclass(slots=True)
@@ -177,10 +177,9 @@ class RunFlows:
     ) -> tuple[FileClass, bool]:
         key = (version.number, acts, prefixes)  # the same libraries are everywhere
         if key not in self._classes:
-            self._classes[key] = (
-                classify(version.path, acts, self.run, prefixes),
-                is_shipped(version.path, self.run, prefixes),
-            )
+            file_class = classify(version.path, acts, self.run, prefixes)
+            shipped = file_class is not FileClass.DATA and is_shipped(version.path, self.run, prefixes)
+            self._classes[key] = file_class, shipped
         return self._classes[key]
 
     def is_declared(self, maker: Key, path: bytes, *, outputs: bool) -> bool | None:

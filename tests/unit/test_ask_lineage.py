@@ -56,6 +56,7 @@ def workflow(begin: int = BEGIN) -> Building:
     run.read(one, PYTHON, act=Act.EXECUTE)
     run.read(one, b"/usr/lib/libc.so.6", act=Act.LOAD)
     run.read(one, b"/w/raw.csv", digest="raw")
+    run.read(one, b"/usr/lib/python3/dist-packages/kit/table.csv", digest="shipped table")
     run.write(one, b"/w/clean.csv", digest="clean")
     plot = run.step("plot", inputs=[b"/w/clean.csv"], outputs=[b"/w/plot.png"])
     two = run.exec(R, step=plot)
@@ -76,7 +77,8 @@ def test_a_figure_leads_back_to_its_first_inputs(history: History) -> None:
     assert [one.depth for one in answer.makers] == [1, 2]
     assert inputs(answer, 0) == {b"/w/plot.R": False, b"/w/clean.csv": True, b"/w/palette.txt": False}
     first = [one for one in answer.first_inputs() if not one.shipped]
-    assert paths(first) == {b"/w/raw.csv", b"/w/palette.txt", b"/w/plot.R"}
+    table = b"/usr/lib/python3/dist-packages/kit/table.csv"  # what an analysis may begin with
+    assert paths(first) == {b"/w/raw.csv", b"/w/palette.txt", b"/w/plot.R", table}
     classes = {one.version.path: one.file_class for one in answer.files}
     assert classes[PYTHON] is FileClass.PROGRAM
     assert classes[b"/usr/lib/libc.so.6"] is FileClass.LIBRARY

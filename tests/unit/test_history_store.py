@@ -18,6 +18,7 @@ from probe_core.errors import HistoryError, UnknownRun
 from probe_core.history import History, open_history, schema
 from probe_core.history.identifier import version_identifier
 from probe_core.history.place import file_system
+from probe_core.history.sqlite import SqliteHistory
 from probe_core.model import FileVersion, GapReason, RunGraph
 
 
@@ -282,3 +283,30 @@ def test_identifiers_never_change() -> None:
     made = replace(version, made_by=2, made_at=5 * SECOND)
     assert version_identifier(made, "run") == "identity:991302827f1925d6e50d856f0c2c4edb"
     assert version_identifier(replace(made, digest="sha256:00"), "run") == "sha256:00"
+
+
+def test_a_full_disk_is_told_and_leaves_the_old(history: History, place: Path) -> None:
+    old = graph("old")
+    history.store(old)
+    wide = Building("wide")
+    one = wide.exec()
+    for number in range(20_000):
+        wide.read(one, b"/w/%d" % number, digest=f"{number}")
+    assert isinstance(history, SqliteHistory)
+    history._database.do("PRAGMA max_page_count = 60")  # as a full disk does
+    with pytest.raises(HistoryError, match="disk is full"):
+        history.store(wide.graph())
+    history.close()
+    with open_history(place) as again:
+        assert [run.name for run in again.runs()] == ["old"]
+        assert again.graph(old.run.id) == old
+
+
+@pytest.mark.parametrize(("shared", "mode"), [(False, "wal"), (True, "delete")])
+def test_shared_file_systems_get_no_wal(
+    place: Path, monkeypatch: pytest.MonkeyPatch, shared: bool, mode: str
+) -> None:
+    monkeypatch.setattr("probe_core.history.connection.is_shared", lambda _: shared)
+    with open_history(place) as history:
+        history.store(graph())
+        assert sqlite3.connect(place).execute("PRAGMA journal_mode").fetchone() == (mode,)
