@@ -152,7 +152,7 @@ def _acts(trace: Trace, failed: bytes) -> bytes:
     return (missing | done).to_bytes(len(acts), "little")
 
 
-def merge(base: Accesses, more: Sequence[Row]) -> Accesses:
+def merge(base: Accesses, more: Iterable[Row]) -> Accesses:
     """Both in order of ``first``; of equal times those of ``more`` come first. ``more`` is sorted."""
     out = Accesses()
     names = ("first", "exec", "version", "act", "last", "count", "error")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
+from operator import itemgetter
 
 from probe_core.capture.trace import NONE, Kind, Trace
 from probe_core.hooks import Declared
@@ -111,6 +112,8 @@ class _Stitching:
         )
 
     def graph(self, descriptors: Descriptors, digester: Digester | None) -> RunGraph:
+        for program in self.tree.programs:  # first: a secret met in arguments is taken out of paths too
+            self.redactor.arguments(program.arguments)
         declarations = declarations_of(self.declared, self.redactor)
         steps = assign(self.tree, self.trace.images, declarations, self.run.outer_step)
         names = Names(self.trace.paths, self.files)
@@ -213,11 +216,12 @@ class _Stitching:
                 version_of[path] = number_of[(leads[path] or _NOT_OURS)[0]]
         exec_of_image = [self.exec_of[program] if program >= 0 else 0 for program in self.tree.of_image]
         base = bulk(self.trace, mask, plain.failed, exec_of_image, version_of)
-        more: list[Row] = [
-            (first, self.exec_of[program], draft.number, act, last, count, error)
+        walk.accesses.sort(key=itemgetter(0))  # a fold's second half may come late
+        exec_of = self.exec_of
+        more: Iterator[Row] = (
+            (first, exec_of[program], draft.number, act, last, count, error)
             for first, program, draft, act, last, count, error in walk.accesses
-        ]
-        more.sort(key=lambda row: row[0])
+        )
         graph.accesses = merge(base, more)
 
     def _clean(self, version: FileVersion) -> FileVersion:

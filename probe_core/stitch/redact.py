@@ -123,9 +123,13 @@ class Redactor:
         return dataclasses.replace(run, command=self.arguments(run.command), facts=self.json(dict(run.facts)))
 
     def declaration(self, declaration: Declaration) -> Declaration:
-        """The declaration with its name and facts redacted; file names stay, as they must match."""
+        """The declaration with its name and facts redacted, and its files as versions' paths are."""
+        files = {
+            name: tuple(map(self.path, getattr(declaration, name)))
+            for name in ("inputs", "outputs", "order_only", "logs")
+        }
         facts = self.json(dict(declaration.facts))
-        return dataclasses.replace(declaration, name=self.string(declaration.name), facts=facts)
+        return dataclasses.replace(declaration, name=self.string(declaration.name), facts=facts, **files)
 
     def _member(self, name: Any, inner: Any) -> Any:
         secret = isinstance(name, str) and isinstance(inner, str) and inner

@@ -95,3 +95,12 @@ def test_nothing_of_a_canary_stays_in_a_graph():
     graph = stitch_traces(run, [builder.trace()], [declared], PaperFiles())
     assert "CANARY" not in repr(graph)
     assert [variable.name for variable in graph.environments[0]] == [b"DB_PASSWORD", b"LANG"]
+
+
+def test_declared_files_are_named_as_versions_are():
+    redactor = Redactor()
+    redactor.arguments([b"--token", b"CANARY1"])
+    told = Declaration(b"k", "toy", "r", "r", inputs=(b"/w/CANARY1.txt", b"/w/a"), outputs=(b"/w/token=b",))
+    kept = redactor.declaration(told)
+    assert kept.inputs == (redactor.path(b"/w/CANARY1.txt"), b"/w/a")
+    assert kept.outputs == told.outputs
