@@ -124,12 +124,19 @@ class Redactor:
 
     def declaration(self, declaration: Declaration) -> Declaration:
         """The declaration with its name and facts redacted, and its files as versions' paths are."""
-        files = {
-            name: tuple(map(self.path, getattr(declaration, name)))
-            for name in ("inputs", "outputs", "order_only", "logs")
-        }
-        facts = self.json(dict(declaration.facts))
-        return dataclasses.replace(declaration, name=self.string(declaration.name), facts=facts, **files)
+
+        def paths(given: Iterable[bytes]) -> tuple[bytes, ...]:
+            return tuple(map(self.path, given))
+
+        return dataclasses.replace(
+            declaration,
+            name=self.string(declaration.name),
+            inputs=paths(declaration.inputs),
+            outputs=paths(declaration.outputs),
+            order_only=paths(declaration.order_only),
+            logs=paths(declaration.logs),
+            facts=self.json(dict(declaration.facts)),
+        )
 
     def _member(self, name: Any, inner: Any) -> Any:
         secret = isinstance(name, str) and isinstance(inner, str) and inner
