@@ -47,5 +47,5 @@ def identity_identifier(version: FileVersion, run_id: str) -> str:
 def _field(value: bytes | str | int | None) -> bytes:
     if value is None:
         return b"\0"
-    text = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+    text = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
     return text + b"\0"

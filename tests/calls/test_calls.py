@@ -67,12 +67,13 @@ def test_clang(family: str, tmp_path: Path, needs) -> None:
     assert steady(told(recorded), (tmp_path / "work").resolve()) == expected
 
 
-@pytest.mark.parametrize("build", ["plain", "musl"])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("way", "build"),
+    # musl 1.2.3 has no execveat
+    [(way, build) for way in WAYS for build in ("plain", "musl") if (way, build) != ("execveat", "musl")],
+)
 def test_way_to_start(way: str, build: str, tmp_path: Path, needs) -> None:
     """Every exec and spawn: arguments in order, the environment asked for, and the recorder carried on."""
-    if way == "execveat" and build == "musl":
-        pytest.skip("musl 1.2.3 has no execveat")
     execs, show = built("execs", build, needs), built("show", build, needs)
     (tmp_path / "bin").mkdir()
     shutil.copy(show, tmp_path / "bin" / "show")
