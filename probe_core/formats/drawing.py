@@ -11,18 +11,23 @@ from pathlib import Path
 from probe_core.errors import FormatError
 
 PATIENCE = 60  # seconds
+LARGEST = 20_000  # arrows: far above what anybody can look at, below what fills the memory
 RESOLUTION = 144  # dots per inch
 
 
 def draw(text: str, kind: str) -> bytes:
     """Draw ``text`` as ``kind`` (svg or png). Raises FormatError: no program to draw with, or too large."""
+    arrows = text.count(" -> ")
+    if arrows > LARGEST:
+        raise FormatError("dataflow-graph", f"the picture has {arrows} arrows, too many to draw; {_REMEDY}")
     command = [_program(), f"-T{kind}", "-Kdot", *([f"-Gdpi={RESOLUTION}"] if kind == "png" else [])]
     try:
         done = subprocess.run(
             command, input=text.encode(), capture_output=True, timeout=PATIENCE, check=False
         )
     except subprocess.TimeoutExpired:
-        raise FormatError("dataflow-graph", _too_large(text)) from None
+        reason = f"the picture ({arrows} arrows) could not be drawn in {PATIENCE} s; {_REMEDY}"
+        raise FormatError("dataflow-graph", reason) from None
     except OSError as error:
         raise FormatError("dataflow-graph", f"{command[0]} cannot be run: {error.strerror}") from None
     if done.returncode or not done.stdout:
@@ -31,11 +36,7 @@ def draw(text: str, kind: str) -> bytes:
     return done.stdout
 
 
-def _too_large(text: str) -> str:
-    return (
-        f"the picture ({text.count(' -> ')} arrows) could not be drawn in {PATIENCE} s; "
-        "take --level step, or write a .dot file and draw it with `sfdp`"
-    )
+_REMEDY = "take another --level, or write a .dot file and draw it with `sfdp`"
 
 
 def _program() -> str:

@@ -37,13 +37,14 @@ class Making:
         """Give for each version that is another one under a new name that other one, and how it got it."""
         table, versions = self.graph.accesses, self.graph.versions
         left: dict[tuple[int, int, int | None], tuple[int, str]] = {}
-        rows = list(zip(table.exec, table.version, table.act, table.first, strict=True))
-        for by, number, act, first in rows:
-            if act in (Act.RENAME_FROM, Act.LOOKUP) and versions[number].inode is not None:
+        named = {number for number, act in zip(table.version, table.act, strict=True) if act == Act.WRITE}
+        inodes = {versions[number].inode for number in named} - {None}
+        for by, number, act, first in zip(table.exec, table.version, table.act, table.first, strict=True):
+            if act in (Act.RENAME_FROM, Act.LOOKUP) and versions[number].inode in inodes:
                 how = RENAME if act == Act.RENAME_FROM else LINK
                 left[by, first, versions[number].inode] = number, how
         found = {}
-        for by, number, act, first in rows:
+        for by, number, act, first in zip(table.exec, table.version, table.act, table.first, strict=True):
             old = left.get((by, first, versions[number].inode)) if act == Act.WRITE else None
             if old is not None and old[0] != number and self.earlier(old[0], number):
                 found[number] = old
@@ -70,7 +71,7 @@ class Making:
             else:
                 when = one.made_at
             maker = self.maker[number]
-            if maker is None or when is None or when > used.get(number, when):
+            if maker is None or when is None or when > min(used.get(number, when), one.removed_at or when):
                 continue
             if self._activities.holds(self._activities.of_exec[maker], when):
                 self.when[number] = when

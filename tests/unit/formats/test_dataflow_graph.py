@@ -283,5 +283,11 @@ def test_a_picture_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPat
         raise subprocess.TimeoutExpired(command, 60)
 
     monkeypatch.setattr(drawing.subprocess, "run", too_long)
-    with pytest.raises(FormatError, match=r"could not be drawn in 60 s; take --level step"):
+    with pytest.raises(FormatError, match=r"could not be drawn in 60 s; take another --level"):
+        drawn(workflow(), "svg")
+
+
+def test_a_picture_that_nobody_could_look_at_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "LARGEST", 2)
+    with pytest.raises(FormatError, match="has 6 arrows, too many to draw"):
         drawn(workflow(), "svg")
