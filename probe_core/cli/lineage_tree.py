@@ -18,6 +18,7 @@ from probe_core.model import Act, Exec
 
 SHOWN = frozenset({FileClass.DATA, FileClass.SCRIPT})
 MOST_FILES = 20  # of one maker, unless all are asked for
+MOST_MAKERS = 20  # of one file, or takers of it
 DEEPEST = 60  # levels; a longer chain is cut, and said so
 
 
@@ -49,9 +50,16 @@ class _View:
         if not makers:
             text = "nothing recorded made it: a first input" if self.back else "nothing recorded took it in"
             root.add(styled(text, "dim"))
-        for maker in makers:
-            self._maker(root, maker, 0)
+        self._makers(root, makers, 0)
         return root
+
+    def _makers(self, branch: Branch, makers: Sequence[int], depth: int, *, run: str = "") -> None:
+        """Hang makers below a file, the first of them where there are very many."""
+        most = len(makers) if self.show_all else MOST_MAKERS
+        for maker in makers[:most]:
+            self._maker(branch, maker, depth, run=run)
+        if len(makers) > most:
+            branch.add(styled(f"and {len(makers) - most:,} more (--all)", "dim"))
 
     def summary(self) -> Iterator[str]:
         """Give what the tree comes down to: first inputs (or last results), and what was not declared."""
@@ -87,17 +95,19 @@ class _View:
             takers = [edge.maker for edge in self._takers.get(file, ())]
             return [one for one in takers if not self._is_engine(one)] or takers
         found = self.answer.makers_of(file)
-        made_by = self.answer.files[file].version.made_by
-        some = [number for number in found if not self._only_opened(number, made_by)]
-        return some or found
+        openers = self._openers(found)
+        return [number for number in found if number not in openers] or found
 
-    def _only_opened(self, number: int, made_by: int | None) -> bool:
-        """Tell whether a shell opened the file for its maker, and adds nothing to the answer."""
-        one = self.answer.makers[number].exec
-        if one is None or one.number == made_by:
-            return False
-        edges = self._edges.get(number, ())
-        return not self._linked.get(number) and not any(map(self._is_shown_at, edges))
+    def _openers(self, makers: Sequence[int]) -> set[int]:
+        """Give the shells that opened a file for a program that made it, and add nothing to the answer."""
+        some = [self.answer.makers[number] for number in makers]
+        mothers = {(one.run, one.exec.previous) for one in some if one.exec and one.exec.previous is not None}
+        return {
+            one.number
+            for one in some
+            if one.exec and (one.run, one.exec.number) in mothers and not self._linked.get(one.number)
+            if not any(map(self._is_shown_at, self._edges.get(one.number, ())))
+        }
 
     @cached_property
     def _takers(self) -> dict[int, list[Edge]]:
@@ -166,8 +176,7 @@ class _View:
             branch.add(text + styled("  (see above)", "dim"))
             return
         below = branch.add(text)
-        for maker in beyond:
-            self._maker(below, maker, depth + 1, run=self.answer.makers[edge.maker].run)
+        self._makers(below, beyond, depth + 1, run=self.answer.makers[edge.maker].run)
 
     def _is_own(self, maker: Maker, path: bytes) -> bool:
         """Tell whether an engine calls ``path`` its own there, or its step's script."""

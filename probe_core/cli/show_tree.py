@@ -36,6 +36,7 @@ WORDS: tuple[tuple[frozenset[Act], str, str], ...] = (
 INHERITED = frozenset({Act.INHERITED_READ, Act.INHERITED_WRITE})
 OPENED = frozenset({Act.READ, Act.WRITE})
 MANY_HEIRS = 3
+FEW_FILES = 10
 SHOWN = TAKEN_IN | MADE | {Act.REMOVE, Act.RENAME_FROM}
 
 
@@ -71,10 +72,23 @@ class _Tree:
         """Give the whole tree."""
         root = Branch(_run_text(self.graph.run))
         if self.depth == 0:
-            root.add(styled(", ".join(self._step_counts(None)), "dim"))
+            self._summary(root)
         self._processes(root, None)
         self._steps(root, None)
         return root
+
+    def _summary(self, root: Branch) -> None:
+        """Tell of what ran outside all steps without its programs: counts, and the first files it made."""
+        root.add(styled(", ".join(self._step_counts(None)), "dim"))
+        made: dict[bytes, None] = {}
+        for number in self.question.execs_by_step.get(None, ()):
+            made |= dict.fromkeys(
+                path for word, _, path in self._files(number) if word in ("makes", "changes")
+            )
+        for path in list(made)[:FEW_FILES]:
+            root.add(styled("makes  ", "green") + " " + self._file_text(None, path, "makes"))
+        if len(made) > FEW_FILES:
+            root.add(styled(f"and {count_of(len(made) - FEW_FILES, 'more file')} made", "dim"))
 
     def _steps(self, branch: Branch, parent: int | None) -> None:
         for number in self.question.children_by_step.get(parent, ()):
@@ -189,7 +203,7 @@ class _Tree:
         if self.graph.execs[number].step is None and one.path in self._of_steps:
             return True
         if act == Act.WRITE and one.made_by not in (number, None) and not self._goes_on(number):
-            return True  # a shell opened it for the program that made it
+            return version not in self._common  # a shell opened it for the program that made it
         if one.path in self._passing:
             return True
         if one.kind not in ("file", "fifo") or (act in INHERITED and version in self._common):

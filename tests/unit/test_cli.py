@@ -264,6 +264,35 @@ def test_a_pipe_joins_programs_and_a_shell_that_only_opens_is_left_out(ask: Ask)
     assert "a part of" not in shown
 
 
+def test_many_makers_of_one_file_are_cut_and_none_is_taken_for_a_shell(ask: Ask) -> None:
+    run = Building("many", command=[b"sh", b"all.sh"])
+    shell = run.exec(b"/usr/bin/sh", arguments=[b"sh", b"all.sh"])
+    run.read(shell, b"/w/all.sh")
+    made = run.write(shell, b"/w/all.txt")
+    for number in range(30):
+        cat = run.exec(b"/usr/bin/cat", parent=0, previous=shell, arguments=[b"cat", b"%d" % number])
+        run.access(cat, made, Act.INHERITED_WRITE)
+    with open_history() as history:
+        history.store(run.graph())
+    out = ask("why", "/w/all.txt")[1]
+    assert "sh all.sh" in out
+    assert "cat 18" in out
+    assert "cat 19" not in out
+    assert "and 11 more (--all)" in out
+    assert "cat 29" in ask("why", "/w/all.txt", "--all")[1]
+    assert "makes   all.txt" in ask("show", "--level", "step")[1]
+    assert ask("show", "--level", "file")[1].count("all.txt") == 1
+
+
+def test_places_of_history_and_spool_can_be_named(ask: Ask, tmp_path: Path) -> None:
+    place = tmp_path / "other.sqlite"
+    with open_history(place) as history:
+        history.store(Building("elsewhere").graph())
+    assert "elsewhere" in ask("--history", str(place), "--spool", str(tmp_path / "no-spool"), "runs")[1]
+    assert "elsewhere" not in ask("runs")[1]
+    assert not (tmp_path / "no-spool").exists()
+
+
 @pytest.mark.usefixtures("stored")
 def test_forget(ask: Ask) -> None:
     assert ask("forget", "penguins")[0] == 0
