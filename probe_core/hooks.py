@@ -33,7 +33,12 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What an engine's declarations say of a run."""
+    """What an engine's declarations say of a run.
+
+    Facts that `probe check` knows, of a run or a declaration (absolute paths, or mappings with ``path``):
+    ``own_paths``, ``workflow_files`` and ``script`` are the engine's own and never findings; ``phony`` (of a
+    declaration) tells whether the rule makes nothing, where its outputs do not tell.
+    """
 
     declarations: Sequence[Declaration] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)  # of the run: version, workflow files, configuration …

@@ -7,6 +7,7 @@ import sys
 from functools import cache
 
 STYLES = {
+    "plain": "0",
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36",
     "warn": "1;33", "bad": "1;31", "good": "1;32",
 }  # fmt: skip

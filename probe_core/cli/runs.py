@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from probe_core.ask.wording import command_of, count_of, flat, span_of, time_of
-from probe_core.cli.colour import styled
+from probe_core.cli.colour import is_coloured, styled
 from probe_core.cli.session import Session, asking, print_json
 from probe_core.errors import SpoolError
 
@@ -80,16 +81,37 @@ def _open_row(run: Run) -> Row:
     return (run.id[:8], time_of(run.started, date=True), "", "runs", f"probe show {run.id[:8]}", what)
 
 
-def _print_table(rows: Iterable[Row]) -> None:
-    heads: Row = ("RUN", "STARTED", "TOOK", "STATUS", "WHAT IS KNOWN", "COMMAND")
-    table = [heads, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(heads))]
+HEADS: Row = ("RUN", "STARTED", "TOOK", "STATUS", "WHAT IS KNOWN", "COMMAND")
+FINE = ("0", "runs")  # statuses that are no failure
+
+
+def _print_table(rows: Sequence[Row]) -> None:
+    if sys.stdout.isatty():
+        _print_fitted(rows)
+        return
+    table = [HEADS, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(HEADS))]
     for place, row in enumerate(table):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         cells[2] = row[2].rjust(widths[2])
-        line = "  ".join(cells).rstrip()
-        failed = place and row[3] not in ("0", "runs")
-        click.echo(styled(line, "bold") if not place else styled(line, "red") if failed else line, color=True)
+        style = "red" if place and row[3] not in FINE else "plain" if place else "bold"
+        click.echo(styled("  ".join(cells).rstrip(), style), color=True)
+
+
+def _print_fitted(rows: Sequence[Row]) -> None:
+    """Print the table as wide as the terminal is; what is too long is cut."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for place, head in enumerate(HEADS):
+        last = place == len(HEADS) - 1
+        table.add_column(head, no_wrap=True, overflow="ellipsis", justify="right" if place == 2 else "left",
+                         min_width=20 if last else None, ratio=1 if last else None)  # fmt: skip
+    for row in rows:
+        table.add_row(*map(Text, row), style="" if row[3] in FINE else "red")
+    Console(no_color=not is_coloured(), highlight=False).print(table)
 
 
 def as_json_object(one: RunSummary) -> dict[str, Any]:

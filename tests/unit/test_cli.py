@@ -12,6 +12,7 @@ import pytest
 from graphs import BEGIN, SECOND, Building
 from probe_core.cli import colour
 from probe_core.cli.main import _run, guarded
+from probe_core.cli.runs import _print_fitted as runs_table
 from probe_core.history import open_history
 from probe_core.model import Act, GapReason, RunGraph
 
@@ -315,3 +316,31 @@ def test_errors_end_in_one_place(capfd: pytest.CaptureFixture[str]) -> None:
     assert guarded(interrupted) == 130
     assert guarded(lambda: 7) == 7
     assert capfd.readouterr().err == ""
+
+
+def test_a_table_fits_the_terminal(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    rows = [("0123abcd", "2026-11-24 17:22:20", "28 ms", "1", "7 processes, 19 files", "[x] " + "word " * 40)]
+    runs_table(rows)
+    lines = capfd.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert all(len(line) <= 90 for line in lines)
+    assert "[x] word" in lines[1]
+    assert lines[1].rstrip().endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"), [({"NO_COLOR": "1"}, False), ({"FORCE_COLOR": "1"}, True), ({}, False)]
+)
+def test_colours_are_for_terminals(
+    variables: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    colour.is_coloured.cache_clear()
+    assert (colour.styled("x", "red") != "x") is expected
+    colour.is_coloured.cache_clear()
