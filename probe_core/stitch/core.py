@@ -239,7 +239,9 @@ class _Stitching:
             own = [self.tree.programs[program] for program in life.programs]
             begin = next((n for n, program in enumerate(own) if not program.forked), 0)
             step = steps.of_program[life.programs[begin]] if own else None
-            status = self.run.status if life.status is None and number == 0 else life.status
+            # The command itself is the launcher's child; below an engine that already ran, none is.
+            is_command = number == 0 and step is None
+            status = self.run.status if life.status is None and is_command else life.status
             made.append(
                 Process(
                     number, life.pid, self.process_of[life.parent] if life.parent is not None else None, step,
