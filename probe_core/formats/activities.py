@@ -247,7 +247,8 @@ def words(arguments: tuple[bytes, ...]) -> str:
 
 
 def label(one: Exec) -> str:
-    """Give an exec a short name: its program's, and a script's when there is one."""
+    """Give an exec a short name: its program's, and a script's (or the first file's) when there is one."""
     program = one.program.rpartition(b"/")[2] or (one.arguments[0] if one.arguments else b"?")
-    script = next((word for word in one.arguments[1:3] if not word.startswith(b"-") and b"." in word), b"")
+    behind = () if b"-c" in one.arguments[:3] or b"-e" in one.arguments[:3] else one.arguments[1:3]
+    script = next((word for word in behind if not word.startswith(b"-") and b"." in word), b"")
     return readable(program + (b" " + script.rpartition(b"/")[2] if script and len(script) < 200 else b""))

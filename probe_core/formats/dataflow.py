@@ -22,6 +22,7 @@ READ, WRITE = 1, 2
 Actor = int | None  # a step's or process's number; None: the run itself
 INPUT, OUTPUT = "undeclared-input", "undeclared-output"
 CODE = frozenset({FileClass.SCRIPT, FileClass.PROGRAM})
+SHELLS = frozenset({b"sh", b"dash", b"bash", b"zsh", b"ksh", b"mksh", b"busybox", b"tcsh", b"csh", b"fish"})
 TOO_MANY = 60  # steps; above it those of one rule share a box
 
 
@@ -73,6 +74,8 @@ class Sketch:
                 continue
             if act == Act.INHERITED_WRITE and number not in opened and not self._wrote_outside(number, by):
                 continue
+            if act == Act.WRITE and self._only_opened(number, by):
+                continue
             if number not in shown:
                 shown[number] = self._is_shown(number)
             if shown[number]:
@@ -96,6 +99,13 @@ class Sketch:
             return True
         last = by if one.made_by is None else one.made_by
         return not self.graph.steps and bool(one.size) and self._actor(by) == self._actor(last)
+
+    def _only_opened(self, number: int, by: int) -> bool:
+        """Tell whether a shell opened a file for the command that then made it (``command > file``)."""
+        maker, execs = self.graph.versions[number].made_by, self.graph.execs
+        if self.everything or maker is None or execs[by].program.rpartition(b"/")[2] not in SHELLS:
+            return False
+        return self._actor(by) != self._actor(maker)
 
     def _is_shown(self, number: int) -> bool:
         """Tell whether a version is drawn; what came and went is, where it went from hand to hand."""

@@ -10,7 +10,8 @@ What is said, and what is not:
   gave it that name. Others that wrote into it are ``wasInfluencedBy``, of role "write": PROV lets an entity
   be generated but once.
 - ``wasDerivedFrom`` stands where it is proved: a rename, a hard link. With ``derivations`` also from each
-  version that an activity read to each one that it made later, which is a guess.
+  version that an activity read to each one that it made later, which is a guess
+  (and not from what systems and environments ship).
 - Activities' times are widened to hold all their accesses: engines' clocks tick coarsely. A read that was
   folded over a write is given to the new version no earlier than that was made. A time that contradicts
   another one is left out.
@@ -297,7 +298,8 @@ class Statements:
             if maker is not None and self._told[number] and number not in named:
                 by_activity.setdefault(self.activities.of_exec[maker], []).append(number)
         for activity, uses in self._by_activity():
-            read = dict.fromkeys(number for number, role in uses if role == "read")
+            reads = dict.fromkeys(number for number, role in uses if role == "read")
+            read = [number for number in reads if not self.question.is_boring(number)]
             for new in by_activity.get(activity, ()):
                 for old in read:
                     if old != new and self.making.earlier(old, new):

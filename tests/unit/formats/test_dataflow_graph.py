@@ -93,6 +93,18 @@ def test_a_rename_carries_data_from_process_to_process() -> None:
     }
 
 
+def test_a_shell_that_opened_a_file_for_a_command_did_not_make_it() -> None:
+    run = Building("redirected")
+    shell, sort = run.exec(b"/bin/dash", arguments=[b"sh", b"-c", b"sort > a.txt"]), run.exec(b"/bin/sort")
+    made = run.write(shell, b"/w/out", made_by=sort)
+    run.access(sort, made, Act.INHERITED_WRITE)
+    run.write(shell, b"/w/own")
+    assert arrows(draw_run(run.graph(), "process")) == {
+        ("sort", "out", Line.PLAIN),
+        ("dash", "own", Line.PLAIN),
+    }
+
+
 def test_descriptors_from_outside_are_drawn_for_a_plain_command_that_wrote() -> None:
     def run(size: int, **step: object) -> set[tuple[str, str, Line]]:
         one = Building("outside", command=[b"sort"])
