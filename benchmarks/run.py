@@ -106,9 +106,8 @@ def times_table(place: Path, count: int) -> None:
     loop = f"for i in $(seq {ACCESSES_RUNS}); do find tree -type f -print0 | xargs -0 cat; done"
     subprocess.run([launcher, "-q", "sh", "-c", loop], cwd=work, stdout=subprocess.DEVNULL, check=True)
     once = sample(Variant("taking in", [probe, "runs"]), work)
-    print(
-        f"| 10⁶ accesses stitched and stored | ≤ 4 s, 500 MB | {once.wall:.2f} s, {once.memory / 1024:.0f} MB |"
-    )
+    memory = once.memory / 1024
+    print(f"| 10⁶ accesses stitched and stored | ≤ 4 s, 500 MB | {once.wall:.2f} s, {memory:.0f} MB |")
 
 
 def main() -> None:
@@ -117,6 +116,7 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="only workloads whose name has one of these words")
     parser.add_argument("--rounds", type=int, default=10)
     chosen = parser.parse_args()
+    os.environ["PATH"] = f"{BIN}:{os.environ['PATH']}"
     picked = [w for w in WORKLOADS if not chosen.words or any(word in w.name for word in chosen.words)]
     if picked:
         ratios_table(picked, chosen.rounds)
