@@ -22,7 +22,7 @@ READ, WRITE = 1, 2
 Actor = int | None  # a step's or process's number; None: the run itself
 INPUT, OUTPUT = "undeclared-input", "undeclared-output"
 CODE = frozenset({FileClass.SCRIPT, FileClass.PROGRAM})
-SHELLS = frozenset({b"sh", b"dash", b"bash", b"zsh", b"ksh", b"mksh", b"busybox", b"tcsh", b"csh", b"fish"})
+SHELLS = frozenset({b"sh", b"dash", b"bash", b"zsh", b"ksh", b"mksh", b"tcsh", b"csh", b"fish"})
 TOO_MANY = 60  # steps; above it those of one rule share a box
 
 
