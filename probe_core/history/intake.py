@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from probe_core.capture.living import boot_id, is_alive
 from probe_core.errors import ProbeError, SpoolError
-from probe_core.model import Gap, GapReason, RunGraph, RunState
+from probe_core.model import RunGraph, RunState
 
 if TYPE_CHECKING:
     from probe_core.capture.spool import RunFolder, Spool
@@ -75,11 +75,6 @@ def _stitched(folder: RunFolder, history: History, engines: Sequence[Engine] | N
     known = _Known(history)
     graph = stitch(folder, _installed(folder) if engines is None else engines, known=known)
     known.learn(graph)
-    lost = graph.run.state is RunState.LOST
-    if lost and not any(gap.reason is GapReason.LAUNCHER_LOST for gap in graph.gaps):
-        detail = "the launcher was killed, so the command's end and exit status are not known"
-        remedy = "record the command again if its end matters"
-        graph.gaps.append(Gap(GapReason.LAUNCHER_LOST, b"", None, None, detail, remedy))
     return graph
 
 

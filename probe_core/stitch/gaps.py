@@ -69,8 +69,9 @@ TEXTS: dict[GapReason, tuple[str, str]] = {
         "see whether the step ran on another host or in a container without the recorder",
     ),
     GapReason.LAUNCHER_LOST: (
-        "the launcher ended before the command did, so the run's end and exit status are not known",
-        "nothing recorded is lost; run again when the exit status matters",
+        "nobody waited for the run's first process (its launcher was killed, or it had none, as under"
+        " `make SHELL=probe-sh`), so its exit status is not known",
+        "nothing that was recorded is lost; start it with `probe record` when its exit status matters",
     ),
     GapReason.UNREADABLE_SEGMENT: (
         "{about} could not be read in full",

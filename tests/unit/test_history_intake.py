@@ -25,6 +25,7 @@ from probe_core.history import History, finish, open_history
 from probe_core.history.intake import LOCK, take_in, take_in_all
 from probe_core.model import GapReason, RunGraph, RunState
 from probe_core.stitch.digests import KnownDigests
+from probe_core.stitch.gaps import gap
 
 Make = Callable[..., RunFolder]
 
@@ -99,6 +100,8 @@ def stitching(monkeypatch: pytest.MonkeyPatch, digested: list[bool]) -> list[str
             digested.append(told is None)
             graph.versions[number] = replace(one, digest=told or "sha256:" + "1" * 64)
         graph.run = replace(folder.run(), facts={"engines": 0 if not engines else 1})
+        if graph.run.state is RunState.LOST:
+            graph.gaps.append(gap(GapReason.LAUNCHER_LOST))
         return graph
 
     monkeypatch.setattr(probe_core.stitch, "stitch", stand_in, raising=False)
@@ -138,12 +141,10 @@ def test_a_run_still_open_is_stored_and_taken_again(make: Make, spool: Spool, hi
     assert not folder.path.exists()
 
 
-def test_a_lost_launcher_is_a_gap(make: Make, spool: Spool, history: History) -> None:
+def test_a_lost_launcher_is_taken_in(make: Make, spool: Spool, history: History) -> None:
     folder = make(None)
     assert take_in_all(spool, history) == []
-    graph = history.graph(folder.id)
-    assert graph.run.state is RunState.LOST
-    assert [gap.reason for gap in graph.gaps] == [GapReason.LAUNCHER_LOST]
+    assert history.graph(folder.id).run.state is RunState.LOST
 
 
 def test_a_launcher_that_lives_takes_its_own_in(make: Make, spool: Spool, history: History) -> None:
@@ -262,7 +263,7 @@ def test_finish_tells_the_main_reason_of_gaps(make: Make, capsys: pytest.Capture
     folder = make(None, name="night\n\udcff")
     assert finish.finish(["--verbose", str(folder.path)]) == 0
     line = capsys.readouterr().err
-    assert line.startswith("recorded night\\n\\udcff: 1 process, 1 file, 1 gap (the launcher was killed")
+    assert line.startswith("recorded night\\n\\udcff: 1 process, 1 file, 1 gap (nobody waited for")
     assert f"`probe show {folder.id[:8]}` tells more" in line
     assert line.count("\n") == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -171,6 +172,14 @@ def test_times_and_statuses(builder):
 def test_the_root_has_the_runs_status_where_it_did_not_say(builder):
     builder.start(100, 1, "/bin/a", ["a"], "/w")
     assert stitched(builder).processes[0].status == 3
+
+
+def test_a_run_whose_end_nobody_saw_says_so(builder):
+    image = builder.start(100, 1, "/bin/sh", ["sh"], "/w", at=EPOCH)
+    builder.read(image, "x", at=EPOCH + SECOND)
+    graph = stitched(builder, replace(RUN, status=None, state=RunState.LOST))
+    assert [gap.reason for gap in graph.gaps] == [GapReason.LAUNCHER_LOST]
+    assert graph.run.ended == EPOCH + SECOND
 
 
 def test_a_killed_process_ends_with_its_last_frame_and_a_live_one_does_not(builder):
