@@ -41,7 +41,8 @@ class Declared:
     """
 
     declarations: Sequence[Declaration] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)  # of the run: version, workflow files, configuration …
+    # of the run: version, workflow files, configuration …
+    facts: Mapping[str, Any] = field(default_factory=dict)
     gaps: Sequence[str] = ()  # sentences: what the engine could not tell
 
 
@@ -52,16 +53,18 @@ class Engine(Protocol):
     commands: tuple[str, ...]  # base names that `probe record` recognises in front: ("make", "gmake")
 
     def surroundings(self, run_folder: Path, environment: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
-        """Variables that every recording needs so that this engine, started anywhere below, declares its steps."""
+        """Variables that let this engine, started anywhere below a recording, declare its steps."""
 
-    def prepare(self, command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]) -> Preparation:
+    def prepare(
+        self, command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]
+    ) -> Preparation:
         """Make the full door of the engine's own command line (``command[0]`` is the engine)."""
 
     def declared(self, run_folder: Path) -> Declared | None:
         """Read what the engine left in ``run_folder/declarations``; None when it left nothing."""
 
     def remedy(self, finding: Finding, step: Step | None = None) -> str | None:
-        """What to write into the workflow's text to mend the finding about ``step``, in the engine's own words."""
+        """What to write into the workflow's text to mend the finding about ``step``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,14 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setenv("PROBE_SPOOL", str(home / "spool"))
     monkeypatch.setenv("PROBE_HISTORY", str(home / "history.sqlite"))
     # What `make test` leaves in the environment would reach the makes that tests start.
-    made = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "GNUMAKEFLAGS", "MAKE_TERMOUT", "MAKE_TERMERR")
+    made = (
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+        "MAKEOVERRIDES",
+        "GNUMAKEFLAGS",
+        "MAKE_TERMOUT",
+        "MAKE_TERMERR",
+    )
     for name in ("PROBE_RUN", "PROBE_STEP", "LD_PRELOAD", *made):
         monkeypatch.delenv(name, raising=False)

@@ -36,7 +36,7 @@ def canonical(path: bytes) -> bytes:
 
 def outside(path: bytes) -> bool:
     """Whether a recording leaves that path out."""
-    return path.startswith((b"/proc", b"/sys", b"/dev")) or b"\0" in path or path.startswith(b"pipe:")
+    return path.startswith((b"/proc", b"/sys", b"/dev", b"pipe:")) or b"\0" in path
 
 
 @dataclass
@@ -68,7 +68,9 @@ class _Log:
         if result.startswith("-") or result == "?":
             return
         paths = self._paths(pid, text)
-        method = getattr(self, f"on_{name.rstrip('2')}".replace("openat", "open").replace("renameat", "rename"), None)
+        method = getattr(
+            self, f"on_{name.rstrip('2')}".replace("openat", "open").replace("renameat", "rename"), None
+        )
         if method is not None:
             method(pid, text, paths, target)
 
@@ -85,7 +87,7 @@ class _Log:
 
     def on_open(self, _pid: str, text: str, paths: list[bytes], target: str | None) -> None:
         path = paths[0]
-        if outside(_bytes(target)) if target and "\\x" in target else False:
+        if target and "\\x" in target and outside(_bytes(target)):
             return
         if "O_DIRECTORY" in text or "O_PATH" in text or os.path.isdir(path):
             return

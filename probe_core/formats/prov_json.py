@@ -45,7 +45,7 @@ def document(statements: Statements) -> Iterator[str]:
     for section, tell in statements.sections().items():
         between = f',\n"{section}":{{\n'
         for number, statement in zip(count(), tell()):
-            yield f'{between}{_encode(statement.id or f"_:{section}{number}")}:{_record(statement)}'
+            yield f"{between}{_encode(statement.id or f'_:{section}{number}')}:{_record(statement)}"
             between = ",\n"
         if between == ",\n":
             yield "}"

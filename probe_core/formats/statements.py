@@ -323,6 +323,7 @@ class Statements:
                 when: Said = [("probe:first", Instant(first)), ("probe:last", Instant(last))]
                 yield Statement(None, formal, [("probe:role", role), *when])
 
+
 def _content(one: FileVersion) -> str | None:
     """Give the identifier of a version's content, where its digest is a SHA-256 one."""
     return one.digest if one.digest and re.fullmatch("sha256:[0-9a-f]{64}", one.digest) else None

@@ -19,7 +19,9 @@ PROBE = Path(sys.executable).parent / "probe"
 
 def probe(*words: str | bytes | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess[bytes]:
     """Run the installed `probe`."""
-    return subprocess.run([PROBE, *words], cwd=cwd, env=environment(env), capture_output=True, check=False, timeout=60)
+    return subprocess.run(
+        [PROBE, *words], cwd=cwd, env=environment(env), capture_output=True, check=False, timeout=60
+    )
 
 
 def one_sentence(done: subprocess.CompletedProcess[bytes], status: int, *words: str) -> None:
@@ -90,7 +92,9 @@ def test_a_history_that_is_no_database(tmp_path: Path) -> None:
 def test_a_history_that_cannot_be_written_keeps_the_run(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    done = probe("record", "sh", "-c", "echo out; exit 3", cwd=tmp_path, PROBE_HISTORY=str(blocked / "history"))
+    done = probe(
+        "record", "sh", "-c", "echo out; exit 3", cwd=tmp_path, PROBE_HISTORY=str(blocked / "history")
+    )
     assert done.returncode == 3
     assert done.stdout == b"out\n"
     listed = probe("runs", "--json", cwd=tmp_path)
@@ -142,7 +146,7 @@ def test_interrupted_in_the_middle(tmp_path: Path) -> None:
 
 def test_launcher_killed_is_taken_in_later(tmp_path: Path) -> None:
     running = subprocess.Popen(
-        [PROBE, "record", "--name", "orphan", "sh", "-c", "echo begun > begun; sleep 1; echo done > done"],
+        [PROBE, "record", "--name", "orphan", "sh", "-c", "echo a > begun; sleep 1; echo b > done"],
         cwd=tmp_path, env=environment(),
     )  # fmt: skip
     while not (tmp_path / "begun").exists():
@@ -159,13 +163,11 @@ def test_launcher_killed_is_taken_in_later(tmp_path: Path) -> None:
 
 
 def test_two_at_once_and_one_inside_another(tmp_path: Path) -> None:
-    both = [
-        subprocess.Popen([PROBE, "record", "--name", f"twin{i}", "sh", "-c", f"echo {i} > t{i}"], cwd=tmp_path,
-                         env=environment()) for i in range(2)
-    ]  # fmt: skip
+    twins = [("record", "--name", f"twin{i}", "sh", "-c", f"echo {i} > t{i}") for i in range(2)]
+    both = [subprocess.Popen([PROBE, *words], cwd=tmp_path, env=environment()) for words in twins]
     assert [one.wait(timeout=30) for one in both] == [0, 0]
-    done = probe("record", "--name", "outer", "sh", "-c",
-                 f"echo a > a; {PROBE} record --name inner sh -c 'cat a > b'; cat b > c", cwd=tmp_path)  # fmt: skip
+    script = f"echo a > a; {PROBE} record --name inner sh -c 'cat a > b'; cat b > c"
+    done = probe("record", "--name", "outer", "sh", "-c", script, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     listed = probe("runs", "--json", cwd=tmp_path).stdout
     for name in (b"twin0", b"twin1", b"outer", b"inner"):

@@ -40,9 +40,13 @@ def test_no_canary_remains(tmp_path: Path) -> None:
         '/bin/echo "$API_TOKEN" > /dev/null; echo kept > out'
     )
     (work / "job.sh").write_text(script)
-    done = subprocess.run([PROBE, "record", "sh", "job.sh"], cwd=work, env=env, check=False, capture_output=True)
+    done = subprocess.run(
+        [PROBE, "record", "sh", "job.sh"], cwd=work, env=env, check=False, capture_output=True
+    )
     assert done.returncode == 0, done.stderr
-    shown = subprocess.run([PROBE, "show", "--json"], cwd=work, env=env, check=True, capture_output=True).stdout
+    shown = subprocess.run(
+        [PROBE, "show", "--json"], cwd=work, env=env, check=True, capture_output=True
+    ).stdout
     exported = subprocess.run(
         [PROBE, "export", "prov-json", "-o", "-"], cwd=work, env=env, check=True, capture_output=True
     ).stdout

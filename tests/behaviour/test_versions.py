@@ -45,13 +45,16 @@ def test_an_unrecorded_writer_is_a_gap(tmp_path: Path) -> None:
         ["sh", "-c", "while [ ! -e read ]; do sleep 0.05; done; echo after > input; : > edited"], cwd=tmp_path
     )
     recording = record(
-        ["sh", "-c", "cat input; : > read; while [ ! -e edited ]; do sleep 0.05; done"], tmp_path, tmp_path / "spool"
+        ["sh", "-c", "cat input; : > read; while [ ! -e edited ]; do sleep 0.05; done"],
+        tmp_path,
+        tmp_path / "spool",
     )
     writer.wait()
     gaps = [gap for gap in recording.graph.gaps if gap.reason is GapReason.UNRECORDED_WRITER]
     assert [gap.about for gap in gaps] == [os.fsencode(data)]
     assert any(
-        version.path == os.fsencode(data) and version.proof is Proof.CHANGED for version in recording.graph.versions
+        version.path == os.fsencode(data) and version.proof is Proof.CHANGED
+        for version in recording.graph.versions
     )
 
 
@@ -67,7 +70,9 @@ def test_an_untouched_input_is_proved(tmp_path: Path) -> None:
 
 def test_a_rename_carries_the_content(tmp_path: Path) -> None:
     recording = record(["sh", "-c", "echo x > a.tmp; mv a.tmp a; cat a"], tmp_path, tmp_path / "spool")
-    final = [version for version in recording.graph.versions if version.path == os.fsencode(tmp_path / "a")][-1]
+    final = [version for version in recording.graph.versions if version.path == os.fsencode(tmp_path / "a")][
+        -1
+    ]
     assert final.digest == "sha256:" + hashlib.sha256(b"x\n").hexdigest()
     assert os.fsencode(tmp_path / "a.tmp") in recording.touched(WRITES)
     assert os.fsencode(tmp_path / "a.tmp") in recording.touched({Act.RENAME_FROM})

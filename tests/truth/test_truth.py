@@ -14,21 +14,27 @@ from pathlib import Path
 
 import pytest
 
+from commands import COMMANDS, Command
 from probe_core.capture.spool import Spool
 from probe_core.model import Act, RunGraph
 from probe_core.stitch import stitch
-from commands import COMMANDS, Command
 from recording import LAUNCHER, environment
 from strace_log import OPTIONS, Touched, canonical, outside, read
 
 # What a preload cannot see, and what strace does not show; each with its reason.
 EXPLAINED: tuple[tuple[str, str], ...] = (
     (r"/etc/ld\.so\.(cache|preload)", "the loader's own look-up table, opened before any library is there"),
-    (r"/(usr/)?lib(64)?/.*ld-linux[^/]*\.so\.\d+|.*/ld-\d.*\.so", "the loader itself: opened by the kernel, not by a call"),
+    (
+        r"/(usr/)?lib(64)?/.*ld-linux[^/]*\.so\.\d+|.*/ld-\d.*\.so",
+        "the loader itself: opened by the kernel, not by a call",
+    ),
     (r"/usr/(lib|share)/locale/.*|/etc/locale\.alias", "the C library's own opens for setlocale"),
     (r"/.*/lib/libprobe-[0-9a-f]+\.so", "the recorder"),
     (r"/usr/lib/.*/gconv/.*", "the C library's own opens for iconv"),
-    (r"/etc/(passwd|group|nsswitch\.conf|localtime|host\.conf|resolv\.conf|hosts|gai\.conf)", "the C library's own opens"),
+    (
+        r"/etc/(passwd|group|nsswitch\.conf|localtime|host\.conf|resolv\.conf|hosts|gai\.conf)",
+        "the C library's own opens",
+    ),
     (r"/usr/share/zoneinfo/.*", "the C library's own opens for tzset"),
 )
 _EXPLAINED = re.compile("|".join(f"(?:{pattern})" for pattern, _ in EXPLAINED).encode())
