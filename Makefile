@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 T ?= tests
-MESON_FLAGS ?= $(if $(CI),-Csetup-args=-Dwerror=true)
+MESON_FLAGS ?= $(if $(CI),--config-settings=setup-args=-Dwerror=true)
 SOURCES := $(shell find libprobe probe_core plugins -type f ! -name '*.pyc') meson.build pyproject.toml
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
@@ -28,7 +28,7 @@ $(VENV)/required: pyproject.toml | $(BIN)/python
 
 $(VENV)/built: $(VENV)/required $(SOURCES)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --no-build-isolation --no-deps --no-index \
-	  --force-reinstall -Cbuild-dir=build/$(notdir $(or $(CC),cc)) $(MESON_FLAGS) .
+	  --force-reinstall --config-settings=build-dir=build/$(notdir $(or $(CC),cc)) $(MESON_FLAGS) .
 	touch $@
 
 $(VENV)/required-%: $(VENV)/required pyproject.toml

@@ -25,7 +25,7 @@ def wheel(request: pytest.FixtureRequest, tmp_path: Path, needs) -> zipfile.ZipF
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         copy(ROOT / part, source / part)
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-index", "--no-build-isolation"]
-    command += ["-Csetup-args=-Dwerror=true", "-w", str(tmp_path), str(source)]
+    command += ["--config-settings=setup-args=-Dwerror=true", "-w", str(tmp_path), str(source)]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # meson and ninja
     env = {**os.environ, "CC": request.param, "PATH": path}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
