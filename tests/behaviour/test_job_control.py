@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
-import re
 import select
 import signal
 import time
@@ -73,6 +72,14 @@ def status(terminal: Terminal) -> str:
     return terminal.command("echo status=$?").strip()
 
 
+def until(terminal: Terminal, word: str) -> None:
+    """Ask the shell for its jobs until it says ``word`` of one: it learns of changes when it can."""
+    limit = time.monotonic() + 20
+    while word not in terminal.command("jobs"):
+        assert time.monotonic() < limit, f"no job is {word!r}"
+        time.sleep(0.05)
+
+
 def test_control_c(terminal: Terminal, front: str) -> None:
     terminal.type(f"{front}sh -c 'echo going; sleep 60; echo never'\n")
     terminal.wait_for("\ngoing\n")
@@ -106,20 +113,20 @@ def test_control_z_and_fg(terminal: Terminal, front: str) -> None:
 
 
 def test_control_z_bg_and_wait(terminal: Terminal, front: str) -> None:
-    terminal.type(f"{front}sh -c 'echo going; sleep 0.5; exit 4'\n")
+    terminal.type(f"{front}sh -c 'echo going; sleep 2; exit 4'\n")
     terminal.wait_for("\ngoing\n")
     time.sleep(0.2)  # a shell that is just starting its child would miss the key
     terminal.type("\x1a")
     terminal.wait_for(PROMPT)
     terminal.command("bg")
-    terminal.command("wait $!")
+    until(terminal, "Running")
+    terminal.command("wait %1")
     assert status(terminal) == "status=4"
 
 
 def test_a_background_job_that_reads_stops(terminal: Terminal, front: str) -> None:
     terminal.command(f"{front}cat &")
-    time.sleep(0.5)
-    assert re.search(r"Stopped", terminal.command("jobs"))
+    until(terminal, "Stopped")
     terminal.type("fg\n")
     time.sleep(0.3)
     terminal.type("typed\n")
@@ -149,12 +156,12 @@ def test_kill_of_a_job(terminal: Terminal, front: str) -> None:
 
 
 def test_stop_and_continue_by_signal(terminal: Terminal, front: str) -> None:
-    terminal.command(f"{front}sh -c 'sleep 0.6; exit 6' &")
-    time.sleep(0.2)
-    terminal.command("kill -TSTP $!")
+    terminal.command(f"{front}sh -c 'sleep 2; exit 6' &")
     time.sleep(0.3)
-    assert "Stopped" in terminal.command("jobs")
+    terminal.command("kill -TSTP $!")
+    until(terminal, "Stopped")
     terminal.command("kill -CONT $!")
+    until(terminal, "Running")
     terminal.command("wait $!")
     assert status(terminal) == "status=6"
 
