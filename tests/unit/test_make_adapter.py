@@ -14,7 +14,7 @@ from probe_make import surroundings as around
 from probe_make.declarations import declared
 from probe_make.plugin import probe_engine
 
-FIELDS = (b"1", b"77", b"0", b"/w", b"out", b"", b"", b"", b"", b"4.3", b"Makefile")
+FIELDS = (b"2", b"77", b"0", b"/w", b"out", b"", b"", b"", b"", b"4.3", b"Makefile", b"", b"")
 
 
 def line(**said: bytes) -> bytes:
@@ -31,6 +31,8 @@ def line(**said: bytes) -> bytes:
         "stem",
         "make",
         "files",
+        "first",
+        "restarts",
     )
     fields = [said.get(name, usual) for name, usual in zip(names, FIELDS, strict=True)]
     return around.FIELD.join(fields) + around.LINE
@@ -63,10 +65,16 @@ def test_paths_are_absolute_and_the_key_is_the_one_that_recipes_carry(tmp_path: 
     assert found.facts["workflow_files"] == [{"path": "/w/Makefile", "digest": None}]
 
 
-def test_of_two_lines_for_a_target_the_later_counts(tmp_path: Path) -> None:
-    found = declared(left(tmp_path, line(inputs=b"a"), line(inputs=b"b")))
+def test_double_colon_rules_are_steps_apart_or_one_step_with_both_inputs(tmp_path: Path) -> None:
+    found = declared(left(tmp_path, line(inputs=b"a", first=b"a"), line(inputs=b"b", first=b"b")))
     assert found is not None
-    assert [step.inputs for step in found.declarations] == [(b"/w/b",)]
+    assert {step.key: step.inputs for step in found.declarations} == {
+        b"make:77:0:/w:out<a": (b"/w/a",),
+        b"make:77:0:/w:out<b": (b"/w/b",),
+    }
+    found = declared(left(tmp_path, line(order=b"a"), line(order=b"b"), name="78"))
+    assert found is not None
+    assert found.declarations[-1].order_only == (b"/w/a", b"/w/b")
 
 
 def test_names_with_blanks_are_put_together_again(tmp_path: Path) -> None:

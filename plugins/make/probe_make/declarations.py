@@ -6,25 +6,29 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from probe_core.hooks import Declared
 from probe_core.model import Declaration
+from probe_make.makefile import absolute
+from probe_make.rules import Rules, without_steps
 from probe_make.surroundings import FIELD, FOLDER, LINE
 
+FIELDS = 12  # of a line, without its version
 MOST_WORDS = 6  # a file name with more blanks than that is not put together again
 SHELL_LINES = "probe-sh"
 
 
 @dataclass
 class Reading:
-    """What was found so far; of a step declared twice the later line counts."""
+    """What was found so far. Each line of a recipe declares its step anew, with the same words."""
 
     steps: dict[bytes, Declaration] = field(default_factory=dict)
     makefiles: set[bytes] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
+    rules: dict[tuple[bytes, bytes], Rules] = field(default_factory=dict)  # by directory and makefiles
     gaps: list[str] = field(default_factory=list)
 
 
@@ -42,12 +46,22 @@ class Line:
     stem: bytes
     version: bytes
     makefiles: bytes
+    first: bytes = b""  # the first prerequisite: tells double-colon rules of one target apart
+    restarts: bytes = b""  # how often make had read its makefiles anew
 
     @property
     def key(self) -> bytes:
         """The PROBE_STEP that the recipe's processes carry."""
         member = b"(" + self.member + b")" if self.member else b""
-        return b":".join((b"make", self.process, self.level, self.directory, self.target)) + member
+        restarts = b"+" + self.restarts if self.restarts else b""
+        first = b"<" + self.first if self.first else b""
+        place = b":".join((b"make", self.process, self.level, self.directory, self.target))
+        return place + member + restarts + first
+
+    @property
+    def scheduler(self) -> str:
+        """The make that put the step in its order, as a name."""
+        return os.fsdecode(b":".join((self.process, self.level, self.restarts, self.directory)))
 
 
 def declared(run_folder: Path) -> Declared | None:
@@ -58,12 +72,14 @@ def declared(run_folder: Path) -> Declared | None:
     _read_shell_lines(folder / SHELL_LINES, reading)
     if not reading.steps and not reading.gaps:
         return None
+    steps = tuple(reading.steps.values())
     facts: dict[str, Any] = {
         "engine": "make",
         "version": ", ".join(sorted(reading.versions)),
         "workflow_files": [_described(path) for path in sorted(reading.makefiles)],
+        "without_steps": without_steps(reading.rules.values(), steps),
     }
-    return Declared(tuple(reading.steps.values()), facts, tuple(reading.gaps))
+    return Declared(steps, facts, tuple(reading.gaps))
 
 
 def _read_makes(folder: Path, reading: Reading) -> None:
@@ -72,11 +88,32 @@ def _read_makes(folder: Path, reading: Reading) -> None:
         return
     for file in sorted(folder.iterdir()):
         lines += _lines(file, reading.gaps)
-    names = Names(_absolute(line.directory, line.target) for line in lines)
+    lines = list(dict.fromkeys(lines))
+    names = Names(absolute(line.directory, line.target) for line in lines)
     for line in lines:
-        reading.steps[line.key] = _declaration(line, names)
-        reading.makefiles.update(_absolute(line.directory, name) for name in line.makefiles.split())
+        rules = _rules(line, reading)
+        step = _declaration(line, names, rules)
+        before = reading.steps.get(step.key)
+        reading.steps[step.key] = step if before is None else _both(before, step)
+        reading.makefiles.update(absolute(line.directory, name) for name in line.makefiles.split())
         reading.versions.add(os.fsdecode(line.version))
+
+
+def _rules(line: Line, reading: Reading) -> Rules:
+    known = (line.directory, line.makefiles)
+    if known not in reading.rules:
+        reading.rules[known] = Rules(line.directory, dict.fromkeys(line.makefiles.split()))
+    return reading.rules[known]
+
+
+def _both(one: Declaration, other: Declaration) -> Declaration:
+    """Put two declarations of one key together: double-colon rules that cannot be told apart."""
+    return replace(
+        one,
+        inputs=tuple(dict.fromkeys((*one.inputs, *other.inputs))),
+        outputs=tuple(dict.fromkeys((*one.outputs, *other.outputs))),
+        order_only=tuple(dict.fromkeys((*one.order_only, *other.order_only))),
+    )
 
 
 def _lines(file: Path, gaps: list[str]) -> Iterator[Line]:
@@ -90,8 +127,8 @@ def _lines(file: Path, gaps: list[str]) -> Iterator[Line]:
     unknown = 0
     for text in whole:
         match text.split(FIELD):
-            case [b"1", process, level, directory, target, member, inputs, order, stem, version, makefiles]:
-                yield Line(process, level, directory, target, member, inputs, order, stem, version, makefiles)
+            case [b"2", *fields] if len(fields) == FIELDS:
+                yield Line(*fields)
             case _:
                 unknown += 1
     if unknown:
@@ -117,10 +154,10 @@ class Names:
         at = 0
         while at < len(words):
             step = 1
-            path = _absolute(directory, words[at])
+            path = absolute(directory, words[at])
             if path not in self:
                 for count in range(2, min(MOST_WORDS, len(words) - at) + 1):
-                    joined = _absolute(directory, b" ".join(words[at : at + count]))
+                    joined = absolute(directory, b" ".join(words[at : at + count]))
                     if joined in self:
                         path, step = joined, count
                         break
@@ -129,33 +166,38 @@ class Names:
         return tuple(paths)
 
 
-def _declaration(line: Line, names: Names) -> Declaration:
+def _declaration(line: Line, names: Names, rules: Rules) -> Declaration:
     target = os.fsdecode(line.target)
+    inputs = names.split(line.directory, line.prerequisites)
+    written = rules.written(line.target, line.stem, inputs)
     facts: dict[str, Any] = {
         "target": target,
         "level": os.fsdecode(line.level),
         "make": os.fsdecode(line.process),
-        "makefiles": [os.fsdecode(_absolute(line.directory, name)) for name in line.makefiles.split()],
+        "scheduler": line.scheduler,
+        "makefiles": [os.fsdecode(absolute(line.directory, name)) for name in line.makefiles.split()],
     }
     if line.member:
         facts["member"] = os.fsdecode(line.member)
     if line.stem:
         facts["stem"] = os.fsdecode(line.stem)
+    if rules.is_phony(line.target):
+        facts["phony"] = True
+    if written is not None:
+        facts |= written.facts
     return Declaration(
         key=line.key,
         engine="make",
         rule=target,
         name=target + (f"({os.fsdecode(line.member)})" if line.member else ""),
-        inputs=names.split(line.directory, line.prerequisites),
-        outputs=(_absolute(line.directory, line.target),),
+        inputs=inputs,
+        outputs=tuple(
+            dict.fromkeys((absolute(line.directory, line.target), *(written.outputs if written else ())))
+        ),
         order_only=names.split(line.directory, line.order_only),
         directory=line.directory,
         facts=facts,
     )
-
-
-def _absolute(directory: bytes, name: bytes) -> bytes:
-    return os.path.normpath(name if name.startswith(b"/") else directory + b"/" + name)
 
 
 def _described(path: bytes) -> dict[str, Any]:

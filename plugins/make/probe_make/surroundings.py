@@ -23,7 +23,7 @@ LINE = b"\x1e\n"
 ROOM = 32 << 20  # bytes the spool must have free: make stops when $(file …) cannot write
 
 _FIELDS = (
-    b"1",  # the version of this line
+    b"2",  # the version of this line
     b"$(notdir $(realpath /proc/self))",
     b"$(MAKELEVEL)",
     b"$(CURDIR)",
@@ -34,8 +34,13 @@ _FIELDS = (
     b"$*",
     b"$(MAKE_VERSION)",
     b"$(MAKEFILE_LIST)",
+    b"$<",
+    b"$(MAKE_RESTARTS)",
 )
-_KEY = b"make:$(notdir $(realpath /proc/self)):$(MAKELEVEL):$(CURDIR):$@$(if $%,($%))"
+_KEY = (
+    b"make:$(notdir $(realpath /proc/self)):$(MAKELEVEL):$(CURDIR):$@$(if $%,($%))"
+    b"$(if $(MAKE_RESTARTS),+$(MAKE_RESTARTS))$(if $<,<$<)"
+)
 _PLACE = b"$(value PROBE_RUN)/declarations/" + FOLDER.encode()
 # $(wildcard) splits at blanks; a `?` in their place finds the folder all the same.
 _PLACE_IS_THERE = b"$(wildcard $(subst [,?,$(subst $(subst x, ,x),?," + _PLACE + b"))/.)"
