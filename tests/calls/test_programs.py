@@ -56,7 +56,6 @@ COMMANDS = {
     "sed": "seq 5 >q; sed -i s/3/x/ q; cat q; awk '{print $1*2 >\"w\"}' q; cp q r; mv r s; "
     "ln -s s l; rm s; ls",
     "ssh": "ssh -V",
-    "rustc": "echo 'fn main(){println!(\"hi\");}' >m.rs; rustc m.rs && ./m",
     "Rscript": 'Rscript -e \'cat(1+1, fill=TRUE); writeLines("x", "o"); q(status=3)\'',
     "env": "env -i /bin/sh -c 'echo $HOME; /bin/ls /usr; exit 6'",
     "timeout": "timeout 1 sleep 5; echo $?; nohup true; setsid echo hi; nice echo x; kill -9 $BASHPID",
