@@ -18,6 +18,7 @@ typedef char *const *texts;
         struct repair repair;                                                              \
         const struct probe_exec *begun = exec_begin(AT, PATH, ARGUMENTS, 0, SEARCH, &image); \
         char **repaired = REPAIRED(&repair, ENVIRONMENT, image.asan);                      \
+        exec_watch(&image, begun);                                                         \
         int result = CALL_WITH;                                                            \
         exec_failed(begun, *__errno_location());                                           \
         repair_end(&repair);                                                               \

@@ -150,6 +150,7 @@ void image_look(int at, const char *path, struct image *image)
 {
     image->error = image->enters = image->asan = 0;
     image->reason = 0;
+    image->watch = -1;
     image->script[0] = 0;
     look(at, path, image, 0);
 }

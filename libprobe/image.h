@@ -12,6 +12,7 @@ struct image {
     int error;   /* why it cannot be executed, 0 = nothing seems to hinder it */
     int enters;  /* the preload gets in */
     int asan;    /* needs AddressSanitizer's library first */
+    int watch;   /* what watch_ask said (watch/watch.h) */
     uint32_t reason; /* enum probe_reason, 0 = no gap */
     char script[PROBE_SCRIPT_MAX]; /* the text after #!, "" for none */
 };

@@ -18,6 +18,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "watch/server.h"
+
 #define ALL_SIGNALS (~(uint64_t)0)
 #define BIT(signal) ((uint64_t)1 << ((signal) - 1))
 
@@ -31,6 +33,11 @@ struct action { /* the kernel's struct sigaction */
 static uint64_t mask_before;
 static struct action child_action_before;
 static int death_signal;
+static struct {
+    int socket; /* -1: nobody is to be watched, or the server has it */
+    int policy;
+    const char *folder;
+} watching = {.socket = -1};
 
 void leave(int code)
 {
@@ -145,6 +152,17 @@ static int look_at_child(int pid, int *stopped, struct outcome *outcome)
     return 0;
 }
 
+/* The first program that wants to be watched: only now is there a server. */
+static int is_first_target(const siginfo_t *info)
+{
+    if (watching.socket < 0 || info->si_signo != SIGIO || info->si_code != POLL_IN)
+        return 0;
+    server_start(watching.socket, watching.folder, watching.policy, kernel_pid());
+    kernel_close(watching.socket);
+    watching.socket = -1;
+    return 1;
+}
+
 static void wait_for(int pid, struct outcome *outcome)
 {
     uint64_t all = ALL_SIGNALS;
@@ -152,7 +170,8 @@ static void wait_for(int pid, struct outcome *outcome)
     outcome->pid = pid;
     while (!look_at_child(pid, &stopped, outcome)) {
         siginfo_t info;
-        if (KERNEL(rt_sigtimedwait, &all, &info, NULL, sizeof all) <= 0 || info.si_signo == SIGCHLD)
+        if (KERNEL(rt_sigtimedwait, &all, &info, NULL, sizeof all) <= 0 || info.si_signo == SIGCHLD ||
+            is_first_target(&info))
             continue;
         if (info.si_signo != SIGCONT)
             pass_on(pid, &info);
@@ -173,8 +192,13 @@ static void let_go_of_descriptors(int keep_error)
     for (int i = 0; nothing >= 0 && i <= 2; i++)
         if (nothing != i && (i < 2 || !keep_error))
             KERNEL(dup3, nothing, i, 0, 0);
-    if (KERNEL(close_range, 3, ~0u, 0, 0) == -ENOSYS)
-        for (int i = 3; i < 1024; i++)
+    int from = 3;
+    if (watching.socket >= 0) {
+        KERNEL(dup3, watching.socket, from, O_CLOEXEC, 0);
+        watching.socket = from++;
+    }
+    if (KERNEL(close_range, from, ~0u, 0, 0) == -ENOSYS)
+        for (int i = from; i < 1024; i++)
             kernel_close(i);
 }
 
@@ -187,6 +211,11 @@ static int is_terminal(int descriptor)
 void run_as_given(const struct request *request, char **environment, struct outcome *outcome)
 {
     prepare_signals();
+    if (request->policy) {
+        watching.policy = request->policy;
+        watching.folder = variable(environment, "PROBE_RUN");
+        watching.socket = server_listen(watching.folder);
+    }
     int pid = fork_child();
     if (pid == 0)
         execute(request->command, environment, request->environment);

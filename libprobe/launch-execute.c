@@ -9,6 +9,7 @@
 #include <fcntl.h>
 
 #include "image.h"
+#include "watch/watch.h"
 
 /*
  * A program linked with a sanitizer refuses to start behind a library that is not its own. Only
@@ -29,13 +30,20 @@ static char **for_sanitizer(char **environment)
     return result;
 }
 
+static int is_watched(const char *folder, const char *path, uint32_t reason)
+{
+    int connection = reason == PROBE_STATIC ? watch_ask(folder, path) : WATCH_NO;
+    return connection == WATCH_ALREADY || (connection >= 0 && watch_install(connection, folder));
+}
+
 /* What a program file is decides how it is recorded. */
 static char **as_recorded(const char *path, char **arguments, char **environment)
 {
     const char *folder = variable(environment, "PROBE_RUN");
     struct image image;
     image_look(AT_FDCWD, path, &image);
-    if (folder && image.reason && !image.error && KERNEL(faccessat, AT_FDCWD, path, 1 /* X_OK */, 0) == 0)
+    if (folder && image.reason && !image.error && KERNEL(faccessat, AT_FDCWD, path, 1 /* X_OK */, 0) == 0 &&
+        !is_watched(folder, path, image.reason))
         note_unseen(folder, path, arguments, image.reason);
     return image.asan ? for_sanitizer(environment) : environment;
 }

@@ -5,6 +5,9 @@
  */
 #include "launch.h"
 
+#include "segment.h"
+#include "watch/server.h"
+
 static const char usage[] =
     "Usage: probe-record [OPTION]... [--] COMMAND [ARGUMENT]...\n"
     "       probe-record --prepare [--root PID] [OPTION]... [COMMAND...]\n"
@@ -15,6 +18,10 @@ static const char usage[] =
     "  --name N       a name for the run\n"
     "  --engine E     the workflow engine that COMMAND is\n"
     "  --id UUID      the run's id (default: a random one)\n"
+    "  --static=gap|watch|auto\n"
+    "                 static programs, which the recorder cannot enter: note a gap (default,\n"
+    "                 or $PROBE_STATIC); watch them through seccomp; or watch them only where that\n"
+    "                 takes no privilege away. docs/limits.md tells what watching changes\n"
     "  --then ARG     may be repeated: a command to run afterwards, with the run's folder behind it\n"
     "  --prepare      make the folder for a process that already runs, and print the variables its\n"
     "                 children need, NAME=VALUE, each with a NUL behind it\n"
@@ -64,15 +71,32 @@ static const char *checked_id(char *text)
     return text;
 }
 
+static int policy_of(const char *text)
+{
+    static const char *const known[] = {"gap", "auto", "watch"};
+    for (int i = 0; i < 3; i++)
+        if (text_equal(text, known[i]))
+            return i;
+    return -1;
+}
+
+static int checked_policy(const char *text)
+{
+    int policy = policy_of(text);
+    if (policy < 0)
+        wrong("--static is gap, watch or auto, not", text);
+    return policy;
+}
+
 /* An option with a value takes the next argument; gives the place of the last one taken. */
 static char **take_value(struct request *request, char **at)
 {
     char *option = *at, *value = at[1];
-    static const char *const known[] = {"--spool", "--name", "--engine", "--id", "--then", "--root"};
+    static const char *const known[] = {"--spool", "--name", "--engine", "--id", "--then", "--root", "--static"};
     int which = 0;
-    while (which < 6 && !text_equal(option, known[which]))
+    while (which < 7 && !text_equal(option, known[which]))
         which++;
-    if (which == 6)
+    if (which == 7)
         wrong("unknown option", option);
     if (!value)
         wrong("a value is missing after", option);
@@ -83,6 +107,7 @@ static char **take_value(struct request *request, char **at)
     case 3: request->id = checked_id(value); break;
     case 4: request->then[request->then_count++] = value; break;
     case 5: request->root = number_of(value); break;
+    case 6: request->policy = checked_policy(value); break;
     }
     return at + 1;
 }
@@ -98,6 +123,8 @@ static void read_arguments(struct request *request, char **at)
             request->verbose = 1;
         else if (text_equal(*at, "-q") || text_equal(*at, "--quiet"))
             request->quiet = 1;
+        else if (text_begins(*at, "--static="))
+            request->policy = checked_policy(*at + 9);
         else if (text_equal(*at, "--prepare"))
             request->prepare = 1;
         else if (text_equal(*at, "--help") || text_equal(*at, "-h"))
@@ -122,6 +149,9 @@ static _Noreturn void prepare(struct request *request, struct recording *recordi
                 error_text(failed), NULL);
         leave(1);
     }
+    int listening = request->policy ? server_listen(recording->folder) : -1;
+    if (listening >= 0)
+        server_start(listening, recording->folder, request->policy, request->root);
     for (char **entry = recorded_environment(request, recording, NULL); *entry; entry++)
         if (text_begins(*entry, "LD_PRELOAD=") || text_begins(*entry, "PROBE_RUN="))
             KERNEL(write, 1, *entry, text_length(*entry) + 1, 0);
@@ -140,6 +170,7 @@ static _Noreturn void record(struct request *request, struct recording *recordin
     }
     char **environment = recorded_environment(request, recording, NULL);
     run_as_given(request, environment, &outcome);
+    server_drain();
     write_result(recording, &outcome);
     if (request->then_count)
         take_in(request, recording);
@@ -157,6 +188,19 @@ static const char *base_name(const char *path)
     return name;
 }
 
+/* Below posix_spawn: puts the filter on in the child, then becomes the program. */
+static _Noreturn void watched_main(char **arguments, char **environment)
+{
+    const char *folder = variable(environment, "PROBE_RUN");
+    if (!arguments[0] || !arguments[1] || !folder)
+        wrong("started by a recorded program only:", WATCH_HELPER);
+    int connection = watch_ask(folder, *arguments);
+    if (connection != WATCH_ALREADY && (connection < 0 || !watch_install(connection, folder)))
+        note_unseen(folder, *arguments, arguments + 1, PROBE_STATIC);
+    KERNEL(execve, *arguments, arguments + 1, environment, 0);
+    leave(127);
+}
+
 __attribute__((used, visibility("hidden"))) _Noreturn void start(long *stack);
 
 void start(long *stack)
@@ -167,6 +211,11 @@ void start(long *stack)
     struct request request = {.environment = environment};
     if (count && text_equal(base_name(arguments[0]), "probe-sh"))
         shell_main(arguments, environment);
+    if (count > 1 && text_equal(arguments[0], WATCH_HELPER))
+        watched_main(arguments + 1, environment);
+    const char *policy = variable(environment, "PROBE_STATIC");
+    if (policy && policy_of(policy) >= 0)
+        request.policy = policy_of(policy);
     request.then = grab((count + 2) * sizeof *request.then);
     read_arguments(&request, count ? arguments + 1 : arguments);
     if (request.prepare)

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
+#include "watch/watch.h"
+
 #define TEXTS_MOST (64u << 10) /* of the arguments of a program that the preload cannot enter */
 
 static const char *path_variable(void)
@@ -105,13 +107,26 @@ static const char *path_at(int at, const char *path, char buffer[2 * PROBE_PATH_
     return buffer;
 }
 
+/* A program without a loader can still be watched from outside, where the run allows it. */
+static void ask_to_watch(const char *path, uint16_t detail, struct image *image)
+{
+    image->watch = detail & PROBE_SPAWNED ? watch_ask_helper(process.folder, path, process.helper)
+                                          : watch_ask(process.folder, path);
+    if (image->watch == WATCH_NO)
+        return;
+    image->enters = 1;
+    image->reason = 0;
+}
+
 static struct probe_exec *begin_named(const char *path, char *const *arguments, uint16_t detail,
-                                      const struct image *image)
+                                      struct image *image)
 {
     if (image->error == ENOENT || image->error == ENOTDIR) { /* a search in PATH: a look-up, no exec */
         note_access(PROBE_LOOKUP, 0, AT_FDCWD, path, image->error);
         return NULL;
     }
+    if (image->reason == PROBE_STATIC && !image->error)
+        ask_to_watch(path, detail, image);
     struct probe_exec *note = write_exec(path, arguments, detail, image);
     if (image->reason)
         note_gap(image->reason, path);
@@ -120,7 +135,7 @@ static struct probe_exec *begin_named(const char *path, char *const *arguments, 
 
 /* Apart, like begin_found: threads with a small stack start programs too. */
 static __attribute__((noinline)) struct probe_exec *begin_below(int at, const char *path, char *const *arguments,
-                                                                uint16_t detail, const struct image *image)
+                                                                uint16_t detail, struct image *image)
 {
     char buffer[2 * PROBE_PATH_MAX];
     path = at == AT_FDCWD ? from_here(path, buffer) : path_at(at, path, buffer);
@@ -151,6 +166,12 @@ struct probe_exec *exec_begin(int at, const char *path, char *const *arguments, 
         return NULL;
     }
     return search ? begin_found(path, arguments, detail, image) : begin_at(at, path, arguments, detail, image);
+}
+
+void exec_watch(const struct image *image, const struct probe_exec *begun)
+{
+    if (image->watch >= 0 && !watch_install(image->watch, process.folder))
+        note_gap(PROBE_STATIC, begun ? (const char *)(begun + 1) : "");
 }
 
 void exec_failed(const struct probe_exec *begun, int error)

@@ -16,6 +16,8 @@
  * file (a failed LOOKUP instead) or no room. */
 struct probe_exec *exec_begin(int at, const char *path, char *const *arguments, uint16_t detail, int search,
                               struct image *image);
+/* The last thing before an exec in this process: the filter, when the target is to be watched. */
+void exec_watch(const struct image *image, const struct probe_exec *begun);
 void exec_failed(const struct probe_exec *begun, int error);
 
 void note_fork(long child);

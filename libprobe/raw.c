@@ -107,6 +107,7 @@ static long raw_execve(long number, long a, long b, long c, long d, long e, long
     const struct probe_exec *begun =
         exec_begin(at, (const char *)(relative ? b : a), (char *const *)(relative ? c : b), 0, 0, &image);
     char **repaired = REPAIRED(&repair, environment, image.asan);
+    exec_watch(&image, begun);
     long result = relative ? next_syscall()(number, a, b, c, (long)repaired, e, f)
                            : next_syscall()(number, a, b, (long)repaired, d, e, f);
     exec_failed(begun, *__errno_location());

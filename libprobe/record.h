@@ -125,7 +125,8 @@ enum probe_detail {
     PROBE_NEXT_IMAGE = 1024,    /* EXEC: the target can be entered by the preload */
     PROBE_SPAWNED = 2048,       /* EXEC: posix_spawn and its like: a child will run it */
     PROBE_CUT = 4096,           /* a text was too long and was cut */
-    PROBE_CLOSE_ON_EXEC = 8192  /* DESCRIPTOR, WRITE: O_CLOEXEC */
+    PROBE_CLOSE_ON_EXEC = 8192, /* DESCRIPTOR, WRITE: O_CLOEXEC */
+    PROBE_ATTEMPTED = 32768     /* by the second mechanism: the result was foreseen by a look-up, not seen */
 };
 
 struct probe_access {
@@ -227,5 +228,7 @@ enum probe_reason {
     PROBE_ROOT_CHANGED = 7,     /* chroot, pivot_root, unshare, setns */
     PROBE_NO_ROOM = 8,          /* no further segment could be made (disk full, quota, read-only) */
     PROBE_RAW_CALL = 9,         /* syscall(2) with a number that changes files or programs */
-    PROBE_TOO_LONG = 10         /* a text did not fit and was cut */
+    PROBE_TOO_LONG = 10,        /* a text did not fit and was cut */
+    PROBE_DISARMED = 11,        /* set-uid below --static=watch: it ran without its privilege */
+    PROBE_UNWATCHED = 12        /* who watched a static program was killed: from then on nothing is seen */
 };

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "process.h"
+#include "watch/watch.h"
 #include "wrap.h"
 
 typedef char *const *texts;
@@ -18,6 +19,29 @@ static void spawn_end(struct probe_exec *begun, int error, const int *child)
         exec_failed(begun, error);
     else if (child)
         __atomic_store_n(&begun->pid, (uint32_t)*child, __ATOMIC_RELEASE);
+}
+
+/*
+ * A static program is started through a helper, which puts the filter on in the child. Its
+ * arguments: its own name, the program, the program's arguments.
+ */
+static size_t helped_size(texts arguments)
+{
+    size_t count = 0;
+    while (arguments && arguments[count])
+        count++;
+    return (count + 3) * sizeof *arguments;
+}
+
+static char **helped(char **to, const char *path, texts arguments)
+{
+    size_t count = 0;
+    to[0] = (char *)(uintptr_t)WATCH_HELPER;
+    to[1] = (char *)(uintptr_t)path;
+    for (; arguments && arguments[count]; count++)
+        to[count + 2] = arguments[count];
+    to[count + 2] = NULL;
+    return to;
 }
 
 #define SPAWNS(NAME, SEARCH, IS_PID)                                                              \
@@ -34,7 +58,15 @@ static void spawn_end(struct probe_exec *begun, int error, const int *child)
         int number = 0, *to = child ? child : &number;                                            \
         struct probe_exec *begun = exec_begin(AT_FDCWD, path, arguments, PROBE_SPAWNED, SEARCH, &image); \
         char **repaired = REPAIRED(&repair, environment, image.asan);                             \
-        int result = next(to, path, actions, attributes, arguments, repaired);                    \
+        int result = E2BIG, watched = begun && image.watch > 0;                                   \
+        if (watched) {                                                                            \
+            char **with = helped(__builtin_alloca(helped_size(arguments)), (const char *)(begun + 1), arguments); \
+            result = next(to, process.helper, actions, attributes, with, repaired);               \
+        }                                                                                         \
+        if (watched && result == E2BIG) /* its arguments only just fit */                         \
+            note_gap(PROBE_STATIC, (const char *)(begun + 1));                                    \
+        if (result == E2BIG)                                                                      \
+            result = next(to, path, actions, attributes, arguments, repaired);                    \
         spawn_end(begun, result, IS_PID ? to : NULL);                                             \
         repair_end(&repair);                                                                      \
         return result;                                                                            \

@@ -6,6 +6,7 @@
 #include "environ.h"
 #include "lookup.h"
 #include "note.h"
+#include "watch/watch.h"
 
 #define WIPE_ON_FORK 18 /* MADV_WIPEONFORK, Linux 4.14 */
 #define STACK_MOST (1l << 27) /* in words */
@@ -109,6 +110,7 @@ static int begin(char **environment)
         process.clock = (int (*)(int, struct timespec *))lookup_in_vdso(birth.vdso, VDSO_CLOCK);
     if (!process.preload[0] || log_open() != 0)
         return off();
+    watch_hello(process.folder); /* who watches this process need not write what we write */
     wipe_on_fork();
     process.environ_id = environ_hash(environment);
     log_announce();

@@ -217,6 +217,8 @@ class GapReason(StrEnum):
     NO_ROOM = "no-room"
     RAW_CALL = "raw-call"
     TOO_LONG = "too-long"
+    DISARMED = "disarmed"  # a set-uid program ran without its privilege, because of the watching
+    UNWATCHED = "unwatched"  # what watched a static program was killed
     TORN = "torn"  # a frame was being written when its process died
     NOT_ENTERED = "not-entered"  # a program that should have answered the preload did not
     UNRECORDED_WRITER = "unrecorded-writer"

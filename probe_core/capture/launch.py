@@ -35,16 +35,20 @@ def record(
     run_id: str | None = None,
     quiet: bool = False,
     verbose: bool = False,
+    static: str | None = None,
     environment: Mapping[Text, Text] | None = None,
     then: Sequence[Text] = (),
 ) -> NoReturn:
     """Become probe-record, which runs ``command`` and ends as it ends.
 
+    ``static`` is what to do with programs that no preload can enter: gap, watch, auto; None: the user's
+    default.
     ``then`` is run when the command has ended, with the run's folder as one more argument.
     RecorderError when probe-record is not found or cannot be executed.
     """
     launcher = find_launcher()
     options = _options(name, engine, spool, run_id)
+    options += [f"--static={static}".encode()] if static else []
     options += [b"-q"] * quiet + [b"-v"] * verbose
     for word in then:
         options += [b"--then", os.fsencode(word)]

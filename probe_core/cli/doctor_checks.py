@@ -35,6 +35,7 @@ def examine(session: Session) -> Iterator[Examined]:
         ("machine", _machine),
         ("recorder", _recorder),
         ("test recording", _test_recording),
+        ("static programs", _static),
         ("spool", _spool),
         ("history", _history),
         ("plugins", _plugins),
@@ -99,6 +100,23 @@ def _test_recording(_: Session) -> Iterator[Examined]:
             yield Examined("test recording", "bad", f"a recorded command fails: {said}")
             return
         yield _seen(_stitched(place / "spool"), place)
+
+
+def _static(_: Session) -> Iterator[Examined]:
+    from probe_core.capture.static import watching_here
+
+    here = watching_here()
+    if not here.kernel:
+        text = f"they are gaps, and cannot be watched: {here.reason}"
+        yield Examined("static programs", "warning", text, "use dynamically linked builds")
+        return
+    text = f"they are gaps, unless they are watched, which works here; {here.reason}"
+    option = "auto" if here.harmless else "watch"
+    yield Examined(
+        "static programs", "good" if here.harmless else "warning", text,
+        f"to see what they do: `probe record --static={option}`, or PROBE_STATIC={option}; docs/limits.md"
+        " tells the price",
+    )  # fmt: skip
 
 
 def _stitched(spool: Path) -> RunGraph | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from probe_core.cli.recording import Request, start
+from probe_core.cli.recording import STATIC, Request, start
 from probe_core.cli.session import Session
 
 # The command's own options are its own: ours end at the first word that is none.
@@ -20,6 +20,12 @@ def recording_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--keep", is_flag=True, help="Leave the raw recording in the spool too."),
         click.option("-q", "--quiet", is_flag=True, help="Say nothing."),
         click.option("-v", "--verbose", is_flag=True, help="Say what was recorded, terminal or not."),
+        click.option(
+            "--static",
+            type=click.Choice(STATIC),
+            help="Statically linked programs: note a gap, watch them (see the limits), or watch them only"
+            " where that takes no rights away [default: $PROBE_STATIC, else gap].",
+        ),
         click.option("--name", metavar="NAME", help="A name for the run, to ask for it by."),
     ):
         command = option(command)

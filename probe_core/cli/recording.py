@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from probe_core.errors import PluginError, ProbeError
 
+STATIC = ("gap", "watch", "auto")
 FLAGS = {"-v": "verbose", "--verbose": "verbose", "-q": "quiet", "--quiet": "quiet", "--keep": "keep"}
 
 
@@ -26,6 +27,7 @@ class Request:
     verbose: bool = False
     quiet: bool = False
     keep: bool = False
+    static: str | None = None  # what to do with programs that no preload can enter: gap, watch, auto
     engine: str | None = None  # the verb of an engine; None: recognised by the command's first word
     spool: str | None = None
     history: str | None = None
@@ -45,6 +47,8 @@ def plain_request(words: Sequence[str]) -> Request | None:
         elif word == "--name" and at + 1 < len(words):
             at += 1
             request.name = words[at]
+        elif word.startswith("--static=") and word.removeprefix("--static=") in STATIC:
+            request.static = word.removeprefix("--static=")
         elif word.startswith("--name="):
             request.name = word.removeprefix("--name=")
         else:
@@ -92,6 +96,7 @@ def start(request: Request) -> NoReturn:
         run_id=run_id,
         quiet=request.quiet,
         verbose=request.verbose,
+        static=request.static,
         environment=environment,
         then=_then(request),
     )

@@ -10,7 +10,8 @@ from probe_core.model import Gap, GapReason
 TEXTS: dict[GapReason, tuple[str, str]] = {
     GapReason.STATIC: (
         "{about} is statically linked, so what it read and wrote was not seen",
-        "use a dynamically linked build of it, or declare its inputs and outputs in the workflow",
+        "record with --static=watch (or --static=auto, as root), use a dynamically linked build of it,"
+        " or declare its inputs and outputs in the workflow",
     ),
     GapReason.PRIVILEGED: (
         "{about} runs with changed privileges (set-uid, set-gid or capabilities), so it was not seen",
@@ -47,6 +48,14 @@ TEXTS: dict[GapReason, tuple[str, str]] = {
     GapReason.TOO_LONG: (
         "a path or argument of {about} was too long and was cut",
         "use shorter paths or arguments where the missing end matters",
+    ),
+    GapReason.DISARMED: (
+        "{about} asks for another user's rights and ran without them: --static=watch takes them away",
+        "record with --static=auto or --static=gap where such programs are needed",
+    ),
+    GapReason.UNWATCHED: (
+        "what watched {about} was killed; from then on what it and its children did was not seen",
+        "see who ends processes called probe-watch (a memory limit, a clean-up job), and record again",
     ),
     GapReason.TORN: (
         "a process died while it wrote its last note; that one note is lost",

@@ -15,7 +15,7 @@ from probe_core.stitch.tape import Tape
 REASONS = {
     1: GapReason.STATIC, 2: GapReason.PRIVILEGED, 3: GapReason.FOREIGN, 4: GapReason.UNREADABLE,
     5: GapReason.IO_URING, 6: GapReason.NAMESPACE, 7: GapReason.ROOT_CHANGED, 8: GapReason.NO_ROOM,
-    9: GapReason.RAW_CALL, 10: GapReason.TOO_LONG,
+    9: GapReason.RAW_CALL, 10: GapReason.TOO_LONG, 11: GapReason.DISARMED, 12: GapReason.UNWATCHED,
 }  # fmt: skip
 
 # Static too, but nothing is lost behind them: what they start is recorded, here or in a run of its own.

@@ -1,0 +1,354 @@
+"""Static programs, watched: recorded, and as they are without it, but for what the limits name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from calls.frames import Frame, frames, lost
+from calls.recorded import program
+from probe_core.capture.spool import Spool
+from probe_core.model import Act, GapReason
+from probe_core.stitch import stitch
+from recording import LAUNCHER, READS, environment
+from watching import can_watch, can_watch_harmlessly, eventually, keepers, workers
+
+MANY = 200_000 if os.environ.get("PROBE_PROVE") else 60_000
+STATIC, UNWATCHED = 1, 12  # enum probe_reason
+ATTEMPTED = 32768
+GO = """package main
+import ("bytes"; "fmt"; "os"; "os/exec"; "sync")
+func main() {
+    text, _ := os.ReadFile("input")
+    os.MkdirAll("a/b", 0755)
+    os.WriteFile("a/b/x", text, 0644)
+    os.Rename("a/b/x", "a/b/y")
+    os.Stat("none")
+    var all sync.WaitGroup
+    var lock sync.Mutex
+    right := 0
+    for i := 0; i < 8; i++ {
+        all.Add(1)
+        go func() {
+            defer all.Done()
+            for j := 0; j < 3; j++ {
+                out, err := exec.Command("/bin/cat", "input").Output()
+                lock.Lock()
+                if err == nil && bytes.Equal(out, text) { right++ }
+                lock.Unlock()
+            }
+        }()
+    }
+    all.Wait()
+    fmt.Println(right)
+}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _allowed() -> None:
+    if not can_watch():
+        pytest.skip("the kernel or the surroundings forbid watching here")
+
+
+@dataclass
+class Watched:
+    """One command under the launcher, with the run's folder."""
+
+    result: subprocess.CompletedProcess[str]
+    run: Path
+
+    @property
+    def frames(self) -> list[Frame]:
+        return frames(self.run)
+
+    def of(self, *kinds: str) -> list[Frame]:
+        return [frame for frame in self.frames if frame.kind in kinds]
+
+    def gaps(self) -> list[int]:
+        return [frame.more["reason"] for frame in self.of("GAP")]
+
+
+def command_of(place: Path, words: Sequence[str | Path], policy: str) -> list[str]:
+    options = [f"--static={policy}"] if policy else []
+    return [str(word) for word in (LAUNCHER, "--spool", place / "spool", "-q", *options, "--", *words)]
+
+
+def only_run(place: Path) -> Path:
+    (run,) = (place / "spool" / "runs").iterdir()
+    return run
+
+
+def watch(place: Path, *words: str | Path, policy: str = "watch", **more) -> Watched:
+    """Run a command in ``place``, which has a file called input."""
+    (place / "input").write_text("text\n")
+    result = subprocess.run(
+        command_of(place, words, policy), cwd=place, env=environment(more), capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    return Watched(result, only_run(place))
+
+
+@pytest.fixture
+def static() -> Path:
+    return program("watched", "-static", "-pthread")
+
+
+def test_the_first_command(static: Path, tmp_path: Path) -> None:
+    seen = watch(tmp_path, static, "opens", "5", MARKER="here")
+    assert seen.result.stdout == "0 0\n"
+    (start,) = seen.of("START")
+    assert start.texts[:5] == [str(static), str(tmp_path), str(static), "opens", "5"]
+    assert any(text.startswith("MARKER") for frame in seen.of("ENVIRON") for text in frame.texts)
+    (read,) = (frame for frame in seen.of("READ") if frame.path == str(tmp_path / "input"))
+    assert (read.more["count"], read.detail & ATTEMPTED) == (5, ATTEMPTED)
+    assert [frame.more["status"] for frame in seen.of("EXIT")] == [0]
+    assert seen.gaps() == []
+    assert lost(seen.run) == 0
+
+
+@pytest.mark.parametrize("how", "sfv3")
+@pytest.mark.parametrize("parent", ["dynamic", "static"])
+def test_below_another_program(parent: str, how: str, static: Path, tmp_path: Path) -> None:
+    """By posix_spawn, fork, vfork and clone3; a failed exec before it stays exact."""
+    above = static if parent == "static" else program("watched", "-pthread")
+    seen = watch(tmp_path, above, f"start-{how}", static, "opens", "2")
+    assert (seen.result.returncode, seen.result.stdout) == (0, "0 0\n")
+    assert [frame.texts[3:5] for frame in seen.of("START")][-1] == ["opens", "2"]
+    assert sum(frame.kind == "READ" and frame.path.endswith("/input") for frame in seen.frames) == 1
+    assert seen.gaps() == []
+    graph = stitch(Spool(tmp_path / "spool").runs()[0], [])
+    assert not graph.gaps
+    assert [process.parent for process in graph.processes] == [None, 0]
+
+
+def test_back_into_a_dynamic_program_is_kept_once(static: Path, tmp_path: Path) -> None:
+    seen = watch(tmp_path, static, "start-f", "/bin/cat", "input")
+    assert seen.result.stdout == "text\n"
+    reads = [frame for frame in seen.of("READ") if frame.path.endswith("input")]
+    assert [frame.detail & ATTEMPTED for frame in reads] == [0]  # the preload's
+    assert len(seen.of("START")) == 2
+    assert seen.gaps() == []
+
+
+def test_below_a_dynamic_program_below_a_static_one(static: Path, tmp_path: Path) -> None:
+    """The filter is there already; nobody asks for another one, and the static program is seen."""
+    seen = watch(tmp_path, static, "start-f", "/bin/sh", "-c", f"{static} opens 3; cat < input > output")
+    assert seen.result.stdout == "0 0\n"
+    assert sum(frame.more["count"] for frame in seen.of("READ") if frame.path.endswith("input")) == 3 + 1
+    assert seen.gaps() == []
+
+
+def test_without_the_preload_in_its_environment(static: Path, tmp_path: Path) -> None:
+    """A dynamic program that lost the preload is watched like a static one."""
+    loses = tmp_path / "loses.c"
+    loses.write_text(
+        "#include <unistd.h>\n"
+        "int main(int n, char **v) { char *none[] = {0}; (void)n; return execve(v[1], v + 1, none); }"
+    )
+    subprocess.run(["gcc", "-static", loses, "-o", tmp_path / "loses"], check=True)
+    seen = watch(tmp_path, tmp_path / "loses", "/bin/cat", "input")
+    assert seen.result.stdout == "text\n"
+    assert str(tmp_path / "input") in [frame.path for frame in seen.of("READ")]
+    assert [frame.texts[0] for frame in seen.of("START")][-1] == "/bin/cat"
+
+
+def test_musl(tmp_path: Path, needs) -> None:
+    needs("musl-gcc", package="musl-tools")
+    seen = watch(tmp_path, program("watched", "-static", compiler="musl-gcc"), "threads")
+    assert seen.result.stdout == "0\n"
+    assert sum(frame.more["count"] for frame in seen.of("READ") if frame.path.endswith("/input")) == 8 * 500
+
+
+def test_threads(static: Path, tmp_path: Path) -> None:
+    seen = watch(tmp_path, static, "threads")
+    assert seen.result.stdout == "0\n"
+    assert sum(frame.more["count"] for frame in seen.of("READ") if frame.path.endswith("/input")) == 8 * 500
+
+
+def test_go(tmp_path: Path, needs) -> None:
+    needs("go", package="golang-go")
+    (tmp_path / "main.go").write_text(GO)
+    made = {**os.environ, "CGO_ENABLED": "0", "GOCACHE": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+    subprocess.run(["go", "build", "-o", "prog", "main.go"], cwd=tmp_path, env=made, check=True)
+    place = tmp_path / "place"
+    place.mkdir()
+    seen = watch(place, tmp_path / "prog")
+    assert seen.result.stdout == "24\n"
+    own = [frame for frame in seen.frames if frame.detail & ATTEMPTED]
+    assert {frame.path for frame in own if frame.kind == "WRITE"} == {str(place / "a/b/x")}
+    renames = [frame.texts[:2] for frame in own if frame.kind == "RENAME"]
+    assert renames == [[str(place / "a/b/x"), str(place / "a/b/y")]]
+    assert [frame.error for frame in own if frame.path == str(place / "none")] == [2]
+    reads = [frame for frame in seen.of("READ") if frame.path in ("input", str(place / "input"))]
+    assert len(reads) == 24 + 1  # each cat once, by its preload
+    assert seen.gaps() == []
+    graph = stitch(Spool(place / "spool").runs()[0], [])
+    rows = zip(graph.accesses.version, graph.accesses.act, strict=True)
+    read = {graph.versions[version].path for version, act in rows if Act(act) in READS}
+    assert os.fsencode(place / "input") in read
+
+
+def test_a_daemon_keeps_working_after_the_recording(static: Path, tmp_path: Path) -> None:
+    begun = time.monotonic()
+    seen = watch(tmp_path, static, "daemon", tmp_path / "late")
+    assert time.monotonic() - begun < 0.6  # nobody waited for it, and our processes hold no pipe
+    assert workers(seen.run.name)
+    assert eventually(lambda: (tmp_path / "late").exists() and (tmp_path / "late").read_text()) == "0\n"
+    assert eventually(lambda: not workers(seen.run.name))
+    late = [frame.path for frame in seen.of("WRITE")]
+    assert late == [str(tmp_path / "late")]
+    assert eventually(lambda: not Spool(tmp_path / "spool").runs()[0].is_open())
+
+
+def started(place: Path, *words: str | Path, policy: str = "watch") -> tuple[subprocess.Popen[str], int]:
+    """Start a command, and give it with the pid of its worker."""
+    (place / "input").write_text("text\n")
+    process = subprocess.Popen(
+        command_of(place, words, policy), cwd=place, env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    eventually(lambda: list(place.glob("spool/runs/*/run.json")))
+    found = eventually(lambda: workers(only_run(place).name))
+    return process, found[0]
+
+
+def test_the_worker_killed(static: Path, tmp_path: Path) -> None:
+    """Every call goes on, the keeper answers; a gap tells it."""
+    process, worker = started(tmp_path, static, "opens", str(MANY))
+    time.sleep(0.05)
+    os.kill(worker, signal.SIGKILL)
+    assert process.communicate(timeout=120)[0] == "0 0\n"
+    found = frames(only_run(tmp_path))
+    assert [frame.more["reason"] for frame in found if frame.kind == "GAP"] == [UNWATCHED]
+    assert 0 < sum(frame.more["count"] for frame in found if frame.path.endswith("/input")) < MANY
+    graph = stitch(Spool(tmp_path / "spool").runs()[0], [])
+    assert GapReason.UNWATCHED in {gap.reason for gap in graph.gaps}
+
+
+def test_the_keeper_killed(static: Path, tmp_path: Path) -> None:
+    """Recording goes on, and the next program gets a new keeper."""
+    before = keepers()
+    process, _ = started(tmp_path, static, "opens", str(MANY))
+    for keeper in keepers() - before:
+        session = int(Path(f"/proc/{keeper}/stat").read_text().rpartition(")")[2].split()[3])
+        if session == keeper and _of_run(keeper, process.pid):
+            os.kill(keeper, signal.SIGKILL)
+    assert process.communicate(timeout=120)[0] == "0 0\n"
+    found = frames(only_run(tmp_path))
+    assert sum(frame.more["count"] for frame in found if frame.path.endswith("/input")) == MANY
+
+
+def _of_run(keeper: int, launcher: int) -> bool:
+    """Whether a keeper has the same command line as this launcher: it is its child's child."""
+    return Path(f"/proc/{keeper}/cmdline").read_bytes() == Path(f"/proc/{launcher}/cmdline").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP", "QUIT", "TSTP"])
+def test_signals_do_not_reach_the_worker(name: str, static: Path, tmp_path: Path) -> None:
+    process, worker = started(tmp_path, static, "opens", "20000")
+    os.kill(worker, signal.Signals[f"SIG{name}"])
+    assert process.communicate(timeout=60)[0] == "0 0\n"
+    assert [frame.kind for frame in frames(only_run(tmp_path)) if frame.kind == "GAP"] == []
+
+
+def test_what_a_program_sees_of_itself(static: Path, tmp_path: Path) -> None:
+    """Descriptors, signals, process group; pid and parent are those that its starter knows."""
+    plain = subprocess.run(
+        [static, "self"], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
+    )
+    policy = "auto" if can_watch_harmlessly() else "watch"
+    direct = watch(tmp_path, static, "self", policy=policy).result.stdout
+    if policy == "watch":
+        direct = direct.replace("NoNewPrivs:\t1", "NoNewPrivs:\t0")
+    assert direct == plain.stdout
+    script = "import os, sys; os.environ['ITS_PARENT'] = str(os.getpid())\n"
+    script += "pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)\nos.waitpid(pid, 0)"
+    place = tmp_path / "spawned"
+    place.mkdir()
+    spawned = watch(place, sys.executable, "-c", script, static, "self", policy=policy)
+    assert "parent 1" in spawned.result.stdout
+    assert spawned.of("START")[-1].texts[3] == "self"
+
+
+def test_interruptions(static: Path, tmp_path: Path) -> None:
+    """The harm that remains: a handler without SA_RESTART sees EINTR from open. With it, never."""
+    places = [tmp_path / name for name in ("restarted", "plain", "native")]
+    for place in places:
+        place.mkdir()
+    assert watch(places[0], static, "restarted", "20000").result.stdout == "0\n"
+    assert int(watch(places[1], static, "timer", str(MANY)).result.stdout) > 0
+    (places[2] / "input").write_text("text\n")
+    native = subprocess.run([static, "timer", "20000"], cwd=places[2], capture_output=True, check=True)
+    assert native.stdout == b"0\n"
+
+
+def test_a_recording_inside_a_watched_one(static: Path, tmp_path: Path) -> None:
+    """There is one listener only: the inner recording has a gap, the outer one sees the program."""
+    inner = tmp_path / "inner"
+    again = [LAUNCHER, "--spool", inner, "--static=watch", "-q", "--", static, "opens", "4"]
+    seen = watch(tmp_path, static, "start-f", *again)
+    assert seen.result.stdout == "0 0\n"
+    (run,) = (inner / "runs").iterdir()
+    assert [frame.more["reason"] for frame in frames(run) if frame.kind == "GAP"] == [STATIC]
+    assert [frame.more["count"] for frame in seen.of("READ") if frame.path == str(tmp_path / "input")] == [4]
+
+
+@pytest.mark.parametrize("policy", ["", "gap"])
+def test_the_default_is_a_gap_that_names_the_option(policy: str, static: Path, tmp_path: Path) -> None:
+    seen = watch(tmp_path, static, "opens", "2", policy=policy)
+    assert seen.gaps() == [STATIC]
+    assert not seen.of("READ")
+    (gap,) = stitch(Spool(tmp_path / "spool").runs()[0], []).gaps
+    assert "--static=" in gap.remedy
+
+
+def test_the_environment_chooses(static: Path, tmp_path: Path) -> None:
+    assert watch(tmp_path, static, "opens", "2", policy="", PROBE_STATIC="watch").gaps() == []
+
+
+def test_container_starters_are_never_watched(static: Path, tmp_path: Path) -> None:
+    shutil.copy(static, tmp_path / "runc")
+    assert watch(tmp_path, tmp_path / "runc", "opens", "2").gaps() == [STATIC]
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A folder that everybody can reach, with the launcher in it."""
+    place = Path(tempfile.mkdtemp(dir="/tmp"))
+    place.chmod(0o777)
+    shutil.copy(LAUNCHER, place / "probe-record")
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.mark.parametrize(("policy", "keeps"), [("gap", True), ("auto", True), ("watch", False)])
+def test_set_uid_below_a_static_program(policy: str, keeps: bool, static: Path, open_place: Path) -> None:
+    """Without privilege only --static=watch takes a set-uid program's rights, and says so."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a set-uid program of another user")
+    (open_place / "who.c").write_text(
+        '#include <stdio.h>\n#include <unistd.h>\nint main(void) { return !printf("%d\\n", geteuid()); }'
+    )
+    subprocess.run(["gcc", open_place / "who.c", "-o", open_place / "who"], check=True)
+    (open_place / "who").chmod(0o4755)
+    shutil.copy(static, open_place / "static")
+    command = [open_place / "probe-record", "--spool", open_place / "spool", f"--static={policy}", "-q", "--",
+               open_place / "static", "start-f", open_place / "who"]  # fmt: skip
+    done = subprocess.run(
+        command, user=65534, group=65534, cwd=open_place, env=environment(), capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout == ("0\n" if keeps else "65534\n")
+    (run,) = (open_place / "spool" / "runs").iterdir()
+    reasons = [frame.more["reason"] for frame in frames(run) if frame.kind == "GAP"]
+    assert reasons == ([STATIC] if keeps else [11])
