@@ -5,7 +5,7 @@ Loaded whenever plugins are, also by `probe record`: what a lint needs is import
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from probe_core.hooks import Finding, hook
@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 
 @hook
-def probe_findings(question: Question) -> Iterable[Finding]:
+def probe_findings(question: Question) -> Iterator[Finding]:
     """Compare what each step declares with what its processes did."""
+    from probe_core.ask.lints_parallel import parallel
     from probe_core.ask.lints_undeclared import undeclared
+    from probe_core.ask.lints_unused import unused
 
-    return undeclared(question)
+    found = list(undeclared(question))
+    yield from found
+    yield from parallel(question, frozenset((one.step, one.path) for one in found))
+    yield from unused(question)

@@ -214,6 +214,7 @@ def test_outputs_that_do_not_remain_or_pass_are_left_alone() -> None:
     later = run.step("clean up", inputs=[b"/w/out"], outputs=[b"/w/done"])
     run.write(one, b"/w/swept")
     sweeper = run.exec(b"/bin/rm", step=later)
+    run.read(sweeper, b"/w/out")
     run.remove(sweeper, b"/w/swept")
     run.write(sweeper, b"/w/done")
     assert lints(run.graph()) == []

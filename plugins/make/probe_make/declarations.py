@@ -175,6 +175,7 @@ def _declaration(line: Line, names: Names, rules: Rules) -> Declaration:
         "level": os.fsdecode(line.level),
         "make": os.fsdecode(line.process),
         "scheduler": line.scheduler,
+        "chains_rebuild": True,
         "makefiles": [os.fsdecode(absolute(line.directory, name)) for name in line.makefiles.split()],
     }
     if line.member:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from probe_core.hooks import Declared, Engine, Finding, Preparation, hook
 from probe_make.surroundings import surroundings
@@ -49,15 +49,28 @@ class Make:
         target = facts.get("target")
         if target is None:
             return "record with `probe make`: make SHELL= does not tell the target"
-        makefile = _written(facts["makefiles"][0], step) if facts.get("makefiles") else "the Makefile"
+        makefile, line = _place(facts, step)
         name = _written(os.fsdecode(finding.path), step)
         match finding.lint:
-            case "undeclared-input":
-                return f"add to {makefile}: {_quoted(target)}: {_quoted(name)}"
+            case "undeclared-input" | "race":
+                return f"add to {makefile}: {_quoted(target)}: {_quoted(name)}{line}"
+            case "unused-input":
+                return f"take out of {makefile}: {_quoted(target)}: {_quoted(name)}{line}"
+            case "unmade-output":
+                return f"let the recipe in {makefile} write {_quoted(name)}, or name what it writes{line}"
+            case "written-twice":
+                return f"let one rule make {_quoted(name)}, in {makefile}, and the others depend on it"
             case "undeclared-output":
-                return f"make it a target too, in {makefile}: {_quoted(target)} {_quoted(name)} &: …"
+                return f"make it a target too, in {makefile}: {_quoted(target)} {_quoted(name)} &: …{line}"
             case _:
                 return None
+
+
+def _place(facts: Mapping[str, Any], step: Step) -> tuple[str, str]:
+    """The Makefile to write into, and where in it the rule stands, if that is known."""
+    if "makefile" in facts:
+        return _written(facts["makefile"], step), f" (its rule: line {facts['line']})"
+    return (_written(facts["makefiles"][0], step) if facts.get("makefiles") else "the Makefile"), ""
 
 
 def _written(path: str, step: Step) -> str:

@@ -1,0 +1,161 @@
+"""What all lints look up: the steps that are judged, each with those inside it, and whose a file is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from probe_core.ask.classes import KERNEL, PASSING, SHIPPED, FileClass, below, below_any
+from probe_core.ask.order import Order
+from probe_core.ask.own import own_paths
+from probe_core.ask.question import Question
+from probe_core.ask.wording import command_of, time_of
+from probe_core.model import Declaration, FileVersion
+
+_DEPENDENCY_OPTIONS = (b"-MD", b"-MMD", b"-MF", b"-Wp,-MD", b"-Wp,-MMD")
+
+
+@dataclass(frozen=True)
+class DeclaredStep:
+    """A step that is judged: its number, its declaration, and the steps inside it that declare nothing."""
+
+    number: int
+    declaration: Declaration
+    inside: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The question with what both lints look up."""
+
+    question: Question
+
+    @cached_property
+    def steps(self) -> list[DeclaredStep]:
+        """Give the steps that declare something, each with all steps it answers for."""
+        inside: dict[int, list[int]] = {}
+        for step in self.question.graph.steps:
+            owner = self.owner(step.number)
+            if owner is not None:
+                inside.setdefault(owner, []).append(step.number)
+        found = []
+        for number, members in sorted(inside.items()):
+            declaration = self.question.graph.steps[number].declaration
+            assert declaration is not None
+            if not (declaration.inputs or declaration.outputs or declaration.logs or declaration.order_only):
+                continue  # its engine could tell nothing of it
+            found.append(DeclaredStep(number, declaration, tuple(members)))
+        return found
+
+    def owner(self, step: int | None) -> int | None:
+        """Give the innermost declared step around ``step``, itself included."""
+        for number in self.question.around(step):
+            if self.question.graph.steps[number].declaration is not None:
+                return number
+        return None
+
+    def is_own(self, declaration: Declaration, path: bytes) -> bool:
+        """Tell whether the engine calls ``path`` its own, or the step's script."""
+        return below_any(path, self._own) or below_any(path, list(own_paths(declaration.facts)))
+
+    @cached_property
+    def _own(self) -> tuple[bytes, ...]:
+        return tuple(own_paths(self.question.graph.run.facts))
+
+    def made_inside(self, version: FileVersion, step: int) -> bool:
+        """Tell whether ``version`` was made in ``step``, or in a step inside it."""
+        if version.made_by is None:
+            return False
+        return step in self.question.around(self.question.graph.execs[version.made_by].step)
+
+    def has_product(self, step: DeclaredStep) -> bool:
+        """Tell whether something the step declares was made, or is there.
+
+        A rule whose outputs never appear (make's phony targets) runs whenever it is asked to: nothing of it
+        can be out of date. An engine that knows better says so: ``facts["phony"]``.
+        """
+        phony = step.declaration.facts.get("phony")
+        if isinstance(phony, bool):
+            return not phony
+        outputs = step.declaration.outputs
+        return not outputs or step.number in self._productive or not self._files.isdisjoint(outputs)
+
+    @cached_property
+    def _productive(self) -> frozenset[int]:
+        """Give the steps in which, or inside which, a declared output (or something in one) was made."""
+        found: set[int] = set()
+        for version in self.question.graph.versions:
+            if version.made_by is not None:
+                for step in self.question.around(self.question.graph.execs[version.made_by].step):
+                    if step not in found and self.question.is_declared_output(step, version.path):
+                        found.add(step)
+        return frozenset(found)
+
+    @cached_property
+    def _files(self) -> frozenset[bytes]:
+        return frozenset(one.path for one in self.question.graph.versions if one.kind == "file")
+
+    def rows(self, step: DeclaredStep) -> Iterator[int]:
+        """Give the accesses of the step's processes."""
+        for number in step.inside:
+            yield from self.question.rows_by_step.get(number, ())
+
+    @cached_property
+    def order(self) -> Order:
+        """Give what the declarations say comes before what."""
+        return Order(self.question)
+
+    def lists_dependencies(self, step: DeclaredStep) -> bool:
+        """Tell whether a compiler in the step writes its inputs to a dependency file."""
+        execs = self.question.graph.execs
+        return any(
+            argument.startswith(_DEPENDENCY_OPTIONS)
+            for number in step.inside
+            for one in self.question.execs_by_step.get(number, ())
+            for argument in execs[one].arguments
+        )
+
+
+def is_the_users(question: Question, version: FileVersion) -> bool:
+    """Tell whether a rule should know of this file when it reads it."""
+    run = question.graph.run
+    match question.class_of(version.number):
+        case FileClass.DATA | FileClass.SCRIPT:
+            return True
+        case FileClass.CONFIGURATION:  # .env or .Rprofile beside the workflow; not what lies in .git/
+            folder, _, name = version.path.rpartition(b"/")
+            return (
+                name.startswith(b".")
+                and below(version.path, run.directory)
+                and b"/." not in folder[len(run.directory) :]
+            )
+        case FileClass.PROGRAM:  # one that another step built
+            return version.made_by is not None and not question.is_boring(version.number)
+        case _:
+            return False
+
+
+def remains(question: Question, path: bytes) -> bool:
+    """Tell whether a file is there at the end of the run."""
+    last = question.versions_by_path[path][-1]
+    return last.kind == "file" and last.removed_by is None
+
+
+def is_a_product(question: Question, path: bytes) -> bool:
+    """Tell whether a file that was left is one that a rule should know of: no cache, nothing passing."""
+    directory = question.graph.run.directory
+    own = below(path, directory) and directory != b"/"
+    inside = path[len(directory) :] if own else path
+    if b"/__pycache__/" in path or b"/." in inside:
+        return False
+    return own or not below_any(path, (*KERNEL, *PASSING, *SHIPPED))
+
+
+def access_of(judgement: Judgement, row: int) -> str:
+    """Tell which process made an access, and when, in one line."""
+    graph = judgement.question.graph
+    one = graph.execs[graph.accesses.exec[row]]
+    pid = graph.processes[one.process].pid
+    when = time_of(graph.accesses.first[row])
+    return f"process {pid} at {when}: {command_of(one.arguments or (one.program,))}"

@@ -1,0 +1,218 @@
+"""Races, files written twice, inputs never read, outputs not made: what is found, and what is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphs import Building
+from probe_core.ask.check import check
+from probe_core.model import Act, GapReason, RunGraph
+
+CC = b"/usr/bin/cc"
+
+
+def found(graph: RunGraph) -> list[tuple[str, str | None, bytes | None]]:
+    return [
+        (one.lint, None if one.step is None else graph.steps[one.step].rule, one.path)
+        for one in check(graph, {})
+    ]
+
+
+def generated(header: dict[str, object], build: dict[str, object], **facts: object) -> Building:
+    """One step makes gen.h, a compiler that lists its inputs itself reads it in another one."""
+    run = Building(facts=facts)
+    first = run.step("gen.h", outputs=[b"/w/gen.h"], inputs=[b"/w/gen.in"], **header)  # type: ignore[arg-type]
+    maker = run.exec(b"/usr/bin/sed", step=first)
+    run.read(maker, b"/w/gen.in")
+    second = run.step("a.o", outputs=[b"/w/a.o"], **({"inputs": [b"/w/a.c"]} | build))  # type: ignore[arg-type]
+    compiler = run.exec(CC, step=second, arguments=[b"cc", b"-MMD", b"-c", b"a.c"])
+    run.write(maker, b"/w/gen.h")
+    run.read(compiler, b"/w/a.c")
+    run.read(compiler, b"/w/gen.h")
+    run.write(compiler, b"/w/a.o")
+    return run
+
+
+RACE = ("race", "a.o", b"/w/gen.h")
+
+
+def test_a_generated_header_that_nothing_orders_is_a_race() -> None:
+    graph = generated({}, {}).graph()
+    assert found(graph) == [RACE]
+    (one,) = check(graph, {})
+    assert one.message == "a.o reads gen.h, which gen.h makes; nothing orders them"
+    assert ["cc -MMD -c a.c" in one.evidence[0], "sed" in one.evidence[1]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        {"inputs": [b"/w/a.c", b"/w/gen.h"]},
+        {"order_only": [b"/w/gen.h"]},
+        {"order_only": [b"/w/headers"]},  # a name of which nothing is known may stand for it
+    ],
+)
+def test_an_order_that_is_declared_or_cannot_be_told_is_no_race(build: dict[str, object]) -> None:
+    assert found(generated({}, build).graph()) == []
+
+
+def test_names_without_steps_lead_on() -> None:
+    name = {"output": "/w/headers", "inputs": ["/w/gen.h"], "order_only": []}
+    other = name | {"inputs": ["/w/gen.in"]}
+    build: dict[str, object] = {"order_only": [b"/w/headers"]}
+    assert found(generated({}, build, without_steps=[name]).graph()) == []
+    assert found(generated({}, build, without_steps=[other]).graph()) == [RACE]
+
+
+def test_steps_of_two_schedulers_are_not_compared() -> None:
+    one, other = {"facts": {"scheduler": "1"}}, {"facts": {"scheduler": "2"}}
+    assert found(generated(one, dict(other)).graph()) == []
+    assert found(generated(one, dict(one)).graph()) == [RACE]
+
+
+def test_steps_inside_steps_are_ordered_by_those_around_them() -> None:
+    def below(**order: list[bytes]) -> Building:
+        run = Building()
+        one = run.step("lib", outputs=[b"/w/lib.stamp"])
+        two = run.step("app", outputs=[b"/w/app.stamp"], **order)  # type: ignore[arg-type]
+        make = run.step("lib.a", outputs=[b"/w/lib.a"], parent=one)
+        link = run.step("app.out", outputs=[b"/w/app.out"], parent=two)
+        maker, linker = (
+            run.exec(b"/usr/bin/ar", step=make),
+            run.exec(CC, step=link, arguments=[b"cc", b"-MD"]),
+        )
+        run.write(run.exec(b"/bin/sh", step=one), b"/w/lib.stamp")
+        run.write(run.exec(b"/bin/sh", step=two), b"/w/app.stamp")
+        run.write(maker, b"/w/lib.a")
+        run.read(linker, b"/w/lib.a")
+        run.write(linker, b"/w/app.out")
+        return run
+
+    assert found(below().graph()) == [("race", "app.out", b"/w/lib.a")]
+    assert found(below(order_only=[b"/w/lib.stamp"]).graph()) == []
+
+
+def test_an_undeclared_input_says_itself_that_nothing_orders_it() -> None:
+    run = Building()
+    run.write(run.exec(CC, step=run.step("made", outputs=[b"/w/made"])), b"/w/made")
+    one = run.exec(CC, step=run.step("user", inputs=[b"/w/in"], outputs=[b"/w/out"]))
+    run.read(one, b"/w/in")
+    run.read(one, b"/w/made")
+    run.write(one, b"/w/out")
+    graph = run.graph()
+    assert found(graph) == [("undeclared-input", "user", b"/w/made")]
+    assert "nothing orders before" in check(graph, {})[0].evidence[1]
+
+
+def test_what_a_chain_of_rules_leads_to_is_declared_where_the_engine_says_so() -> None:
+    def chained(**facts: object) -> RunGraph:
+        run = Building()
+        first = run.exec(CC, step=run.step("b", inputs=[b"/w/a"], outputs=[b"/w/b"], facts=facts))
+        run.read(first, b"/w/a")
+        run.write(first, b"/w/b")
+        second = run.exec(CC, step=run.step("c", inputs=[b"/w/b"], outputs=[b"/w/c"], facts=facts))
+        run.read(second, b"/w/b")
+        run.read(second, b"/w/a")
+        run.write(second, b"/w/c")
+        return run.graph()
+
+    assert found(chained(chains_rebuild=True)) == []
+    assert found(chained()) == [("undeclared-input", "c", b"/w/a")]
+
+
+def test_a_file_that_two_loose_steps_write_is_found_once() -> None:
+    def twice(**order: list[bytes]) -> RunGraph:
+        run = Building()
+        one = run.exec(CC, step=run.step("one", outputs=[b"/w/one", b"/w/log"]))
+        run.write(one, b"/w/log")
+        run.write(one, b"/w/one")
+        two = run.exec(CC, step=run.step("two", outputs=[b"/w/two", b"/w/log"], **order))  # type: ignore[arg-type]
+        run.write(two, b"/w/log")
+        run.write(two, b"/w/two")
+        return run.graph()
+
+    assert found(twice()) == [("written-twice", "two", b"/w/log")]
+    assert found(twice(order_only=[b"/w/one"])) == []
+
+
+def unread(**more: object) -> tuple[Building, int, int]:
+    run = Building()
+    inputs = [b"/w/in", b"/w/never"]
+    step = run.step("out", inputs=inputs, outputs=[b"/w/out"], **more)  # type: ignore[arg-type]
+    one = run.exec(CC, step=step)
+    run.read(one, b"/w/in")
+    run.found(b"/w/never", size=7)
+    run.write(one, b"/w/out", size=9)
+    return run, step, one
+
+
+UNUSED = ("unused-input", "out", b"/w/never")
+
+
+def test_an_input_that_is_never_read_is_found() -> None:
+    graph = unread()[0].graph()
+    assert found(graph) == [UNUSED]
+    assert check(graph, {})[0].message == "out declares never, which it never reads"
+
+
+@pytest.mark.parametrize("act", [Act.LOOKUP, Act.EXECUTE, Act.RENAME_FROM, Act.METADATA, Act.READ])
+def test_an_input_that_was_looked_at_in_any_way_is_used(act: Act) -> None:
+    run, _, one = unread()
+    run.read(one, b"/w/never", act=act)
+    assert found(run.graph()) == []
+
+
+def test_what_was_not_seen_whole_is_not_judged() -> None:
+    run, _, one = unread()
+    run.gap(GapReason.STATIC, b"/w/tool", exec=one)
+    assert found(run.graph()) == []
+    assert found(unread(status=1)[0].graph()) == []
+    assert found(unread(facts={"phony": True})[0].graph()) == []
+
+
+def test_an_input_that_a_command_names_was_meant() -> None:
+    run, step, _ = unread()
+    run.exec(b"/bin/ln", step=step, arguments=[b"ln", b"-s", b"never", b"out"])
+    assert found(run.graph()) == []
+
+
+def test_an_empty_file_is_a_mark() -> None:
+    run = Building()
+    one = run.exec(CC, step=run.step("out", inputs=[b"/w/stamp"], outputs=[b"/w/out"]))
+    run.found(b"/w/stamp", size=0)
+    run.write(one, b"/w/out", size=9)
+    assert found(run.graph()) == []
+    two = run.exec(CC, step=run.step("mark", inputs=[b"/w/out"], outputs=[b"/w/mark"]))
+    run.write(two, b"/w/mark", size=0)
+    assert found(run.graph()) == []
+
+
+def test_what_many_steps_declare_alike_is_declared_for_all_of_them() -> None:
+    def objects(*read: bytes, seeded: bool = False) -> Building:
+        run = Building()
+        for name in (b"a", b"b"):
+            inputs = [b"/w/" + name + b".c", b"/w/all.h"] + ([b"/w/b.h"] if seeded or name == b"b" else [])
+            step = run.step(name.decode(), inputs=inputs, outputs=[b"/w/" + name + b".o"])
+            one = run.exec(CC, step=step)
+            for path in (b"/w/all.h", b"/w/b.h"):
+                run.found(path, size=5)
+            run.read(one, b"/w/" + name + b".c")
+            for path in read if name == b"b" else ():
+                run.read(one, path)
+            run.write(one, b"/w/" + name + b".o", size=9)
+        return run
+
+    assert found(objects(b"/w/b.h").graph()) == []
+    assert found(objects(b"/w/b.h", b"/w/all.h").graph()) == [("unused-input", "a", b"/w/all.h")]
+    assert found(objects(b"/w/b.h", b"/w/all.h", seeded=True).graph()) == []
+
+
+def test_an_output_that_the_step_leaves_alone_while_it_makes_another_file() -> None:
+    run = Building()
+    step = run.step("old", outputs=[b"/w/old"])
+    one = run.exec(CC, step=step)
+    run.found(b"/w/old", size=3)
+    run.write(one, b"/w/bin/old", size=4)
+    assert ("unmade-output", "old", b"/w/old") in found(run.graph())
+    run.read(one, b"/w/old", act=Act.LOOKUP)  # as `cmp -s new old || mv new old` does
+    assert [lint for lint, _, _ in found(run.graph())] == ["undeclared-output"]
