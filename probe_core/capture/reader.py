@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from probe_core.capture._reader import ffi, lib
+from probe_core.capture.native import ffi, lib
 from probe_core.capture.segment import NewerSegmentError, Snapshot, align_clocks, take_snapshot
 from probe_core.capture.spool import RunFolder
 from probe_core.capture.trace import NONE, Fault, Identity, Image, Trace

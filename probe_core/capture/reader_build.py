@@ -1,6 +1,8 @@
-"""Write the C glue of the compiled reader: ``python reader_build.py OUT.c``. Used at build time only.
+"""Write what Python needs to call the compiled reader: ``python reader_build.py OUT.py``. Used at build time only.
 
-The frame's layout comes from libprobe/record.h and the functions from reader.h, as they stand.
+The frame's layout comes from libprobe/record.h and the functions from reader.h, as they stand. The reader is a
+plain shared library that cffi opens (its ABI mode): no header of Python's is needed to build it, and one build
+serves every Python.
 """
 
 from __future__ import annotations
@@ -13,8 +15,6 @@ from cffi import FFI
 HERE = Path(__file__).resolve().parent
 RECORD_H = HERE.parents[1] / "libprobe" / "record.h"
 MODULE = "probe_core.capture._reader"
-# For builds without meson; probe_core/meson.build names them too.
-SOURCES = tuple(f"reader{part}.c" for part in ("", "-walk", "-sort", "-paths", "-rows", "-columns"))
 
 
 def make_builder() -> FFI:
@@ -22,9 +22,9 @@ def make_builder() -> FFI:
     builder = FFI()
     builder.cdef(RECORD_H.read_text(encoding="utf-8"))
     builder.cdef((HERE / "reader.h").read_text(encoding="utf-8"))
-    builder.set_source(MODULE, '#include "segment.h"\n#include "reader.h"\n')
+    builder.set_source(MODULE, None)
     return builder
 
 
 if __name__ == "__main__":
-    make_builder().emit_c_code(sys.argv[1])
+    make_builder().emit_python_code(sys.argv[1])

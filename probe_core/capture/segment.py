@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from probe_core.capture._reader import ffi, lib
+from probe_core.capture.native import ffi, lib
 from probe_core.errors import SegmentError
 
 MAGIC = b"PROBESEG"
