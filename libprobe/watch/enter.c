@@ -77,14 +77,14 @@ int watch_hello(const char *folder)
     return kernel_open(WATCH_HELLO_AT, question, 0, 0) == -WATCH_HELLO_ANSWER;
 }
 
-/* Abstract names are everybody's: the other side must be root or ourselves. */
+/* Abstract names are everybody's: the other side must be the same user. */
 static int is_trusted(int connection)
 {
     struct ucred other;
     uint32_t size = sizeof other;
     if (kernel_call(SYS_getsockopt, connection, SOL_SOCKET, SO_PEERCRED, (long)&other, (long)&size, 0) != 0)
         return 0;
-    return other.uid == 0 || other.uid == (uint32_t)KERNEL(geteuid, 0, 0, 0, 0);
+    return other.uid == (uint32_t)KERNEL(geteuid, 0, 0, 0, 0);
 }
 
 /* Connects and waits for READY; the connection or minus an error number. */

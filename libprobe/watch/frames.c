@@ -15,6 +15,7 @@
 struct process process;
 static struct mapping first, current;
 static struct writer *writer;
+static int64_t tick; /* of the call that is being read */
 static char run_folder[PROBE_PATH_MAX];
 
 static int map_segment(uint32_t number, struct mapping *to)
@@ -72,6 +73,12 @@ static int next_segment(void)
 
 int64_t log_now(void) { return kernel_clock(CLOCK_MONOTONIC); }
 
+int64_t frames_tick(void)
+{
+    tick = log_now();
+    return tick;
+}
+
 static int new_block(size_t frame)
 {
     size_t least = (sizeof(struct probe_block) + frame + 8 + PROBE_BLOCK_UNIT - 1) / PROBE_BLOCK_UNIT * PROBE_BLOCK_UNIT;
@@ -91,7 +98,7 @@ static int new_block(size_t frame)
     block->used = sizeof *block;
     block->pid = block->tid = writer->pid;
     block->exec = writer->exec;
-    block->base = log_now();
+    block->base = tick ? tick : frames_tick();
     __atomic_store_n(&block->magic, PROBE_BLOCK_MAGIC, __ATOMIC_RELEASE);
     writer->block = block;
     writer->size = size * 2 < BLOCK_MOST ? size * 2 : BLOCK_MOST;
@@ -110,7 +117,7 @@ static void end_block(struct probe_block *block)
 void *log_claim(uint8_t kind, size_t size, struct probe_block **in)
 {
     size = (size + 7) & ~(size_t)7;
-    int64_t now = log_now();
+    int64_t now = tick;
     struct probe_block *block = writer->block;
     if (!block || (now - block->base) >> (32 + PROBE_TICK_SHIFT) || block->used + size > block->size) {
         if (block)

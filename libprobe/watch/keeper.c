@@ -66,6 +66,7 @@ static void note_loss(const struct slot *slot, const char *folder)
     struct writer writer = {.exec = slot->exec, .pid = slot->pid, .size = PROBE_BLOCK_UNIT};
     if (!slot->exec || (!*frames_folder() && frames_open(folder) != 0))
         return;
+    frames_tick();
     frames_for(&writer);
     frame_gap(PROBE_UNWATCHED, (int)slot->pid, "");
 }

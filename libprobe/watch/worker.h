@@ -67,6 +67,8 @@ struct notice {
 /* frames.c */
 HIDDEN_CALL int frames_open(const char *folder);
 HIDDEN_CALL const char *frames_folder(void);
+/* The time of the call that is read now: of all its frames. */
+HIDDEN_CALL int64_t frames_tick(void);
 HIDDEN_CALL void frames_for(struct writer *writer); /* log_claim writes there */
 HIDDEN_CALL void frames_begin(struct writer *writer, int pid);
 HIDDEN_CALL void frame_gap(uint32_t reason, int pid, const char *text);

@@ -179,7 +179,7 @@ def test_threads(static: Path, tmp_path: Path) -> None:
 def test_go(tmp_path: Path, needs) -> None:
     needs("go", package="golang-go")
     (tmp_path / "main.go").write_text(GO)
-    made = {**os.environ, "CGO_ENABLED": "0", "GOCACHE": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+    made = {**os.environ, "CGO_ENABLED": "0"}
     subprocess.run(["go", "build", "-o", "prog", "main.go"], cwd=tmp_path, env=made, check=True)
     place = tmp_path / "place"
     place.mkdir()
@@ -352,3 +352,29 @@ def test_set_uid_below_a_static_program(policy: str, keeps: bool, static: Path, 
     (run,) = (open_place / "spool" / "runs").iterdir()
     reasons = [frame.more["reason"] for frame in frames(run) if frame.kind == "GAP"]
     assert reasons == ([STATIC] if keeps else [11])
+
+
+def test_two_hundred_at_once(static: Path, tmp_path: Path) -> None:
+    script = f"for i in $(seq 200); do {static} opens 20 & done; wait"
+    seen = watch(tmp_path, "sh", "-c", script)
+    assert seen.result.stdout == "0 0\n" * 200
+    reads = [frame for frame in seen.of("READ") if frame.path == str(tmp_path / "input")]
+    assert [frame.more["count"] for frame in reads] == [20] * 200
+    assert seen.gaps() == []
+    assert lost(seen.run) == 0
+    assert eventually(lambda: not workers(seen.run.name))
+
+
+def test_killed_programs(static: Path, tmp_path: Path) -> None:
+    """A program killed in the middle of a call leaves what it did, and the worker ends."""
+    script = f"{static} opens 100000000 & sleep 0.2; kill -9 $!; wait $!; echo $?"
+    seen = watch(tmp_path, "sh", "-c", script)
+    assert seen.result.stdout == "137\n"
+    assert sum(frame.more["count"] for frame in seen.of("READ") if frame.path == str(tmp_path / "input")) > 0
+    assert eventually(lambda: not workers(seen.run.name))
+
+
+def test_a_program_that_changes_its_directory(tmp_path: Path) -> None:
+    made = program("place", "-static")
+    seen = watch(tmp_path, made)
+    assert all(frame.path.startswith("/") for frame in seen.of("READ", "WRITE", "LOOKUP", "MAKE"))
