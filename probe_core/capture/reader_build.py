@@ -1,8 +1,8 @@
-"""Write what Python needs to call the compiled reader: ``python reader_build.py OUT.py``. Used at build time only.
+"""Write what Python needs to call the compiled reader: ``python reader_build.py OUT.py``, at build time only.
 
-The frame's layout comes from libprobe/record.h and the functions from reader.h, as they stand. The reader is a
-plain shared library that cffi opens (its ABI mode): no header of Python's is needed to build it, and one build
-serves every Python.
+The frame's layout comes from libprobe/record.h and the functions from reader.h, as they stand. The reader
+is a plain shared library that cffi opens (its ABI mode): no header of Python's is needed to build it, and one
+build serves every Python.
 """
 
 from __future__ import annotations
