@@ -69,7 +69,7 @@ static int self(void)
     char line[256];
     FILE *status = fopen("/proc/self/status", "r");
     while (fgets(line, sizeof line, status))
-        if (!strncmp(line, "Sig", 3) || !strncmp(line, "ShdPnd", 6) || !strncmp(line, "NoNew", 5))
+        if ((!strncmp(line, "Sig", 3) && line[3] != 'Q') || !strncmp(line, "ShdPnd", 6) || !strncmp(line, "NoNew", 5))
             fputs(line, stdout);
     fclose(status);
     DIR *open_ones = opendir("/proc/self/fd");
