@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from probe_core.errors import UnknownRun
+from probe_core.errors import HistoryError, UnknownRun
 from probe_core.history.connection import Connection, Row
 from probe_core.history.interface import History, Identity, Kept, Rows, RunSummary
 from probe_core.history.missing import missing
@@ -99,7 +100,14 @@ class SqliteHistory(History):
 
     def graph(self, run_id: str) -> RunGraph:
         with self._database.snapshot():
-            return read_graph(self._database, self._key(run_id))
+            key = self._key(run_id)
+            try:
+                return read_graph(self._database, key)
+            except (AssertionError, LookupError, ValueError, TypeError, zlib.error) as error:
+                # No disk is perfect: one damaged run must not look like a fault of the whole.
+                short = run_id[:8]
+                advice = f"what it holds of run {short} is damaged; `probe forget {short}` removes that run"
+                raise HistoryError(self.place, advice) from error
 
     def versions_at(self, path: bytes) -> list[Kept]:
         return self._kept(

@@ -193,6 +193,24 @@ def test_a_migration_that_fails_leaves_the_old(place: Path, monkeypatch: pytest.
         assert [one.name for one in history.runs()] == ["one"]
 
 
+@pytest.mark.parametrize(
+    "damage",
+    ["DELETE FROM access WHERE part = 'version'", "UPDATE access SET body = x'00ff'", "DELETE FROM access"],
+)
+def test_a_damaged_run_is_named_and_can_be_forgotten(place: Path, damage: str) -> None:
+    with open_history(place) as history:
+        kept = graph("kept")
+        history.store(kept)
+    with sqlite3.connect(place) as database:
+        assert database.execute(damage).rowcount > 0
+    database.close()
+    with open_history(place) as history:
+        with pytest.raises(HistoryError, match=r"is damaged; `probe forget"):
+            history.graph(kept.run.id)
+        history.forget(kept.run.id)
+        assert history.runs() == []
+
+
 @pytest.mark.parametrize("kind", ["folder", "url", "unmakeable"])
 def test_a_place_that_cannot_be_one(tmp_path: Path, kind: str) -> None:
     (tmp_path / "file").write_text("")
