@@ -7,6 +7,7 @@ and never with ``-q``. Between the command's end and the prompt: import little.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections import Counter
@@ -103,6 +104,7 @@ def _plain(text: str) -> str:
 
 
 if __name__ == "__main__":
+    gc.disable()  # a short life with few cycles
     status = finish(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()

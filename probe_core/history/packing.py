@@ -19,6 +19,7 @@ from probe_core.model import Accesses, Declaration, Variable
 COLUMNS = {"exec": "I", "version": "I", "act": "B", "first": "q", "last": "q", "count": "I", "error": "B"}
 ORDERS = ("exec", "version")  # each with <name>-rows (sorted by it) and <name>-starts (where each begins)
 _TOP = 1 << 63
+_JSON = json.JSONEncoder(separators=(",", ":"), default=dict)  # default: a mapping that is no dict
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -124,15 +125,15 @@ def variables(body: bytes) -> tuple[Variable, ...]:
 
 def packed_facts(facts: Mapping[str, Any]) -> str:
     """Write what an engine told as JSON, pure ASCII."""
-    return json.dumps(dict(facts), separators=(",", ":"))
+    return _JSON.encode(dict(facts))
 
 
 def packed_declaration(one: Declaration | None) -> str | None:
-    """Write a declaration as JSON; bytes as Latin-1, which loses nothing."""
+    """Write a declaration as JSON, without what it does not tell; bytes as Latin-1, which loses nothing."""
     if one is None:
         return None
-    fields = {name: getattr(one, name) for name in one.__slots__}
-    return json.dumps({name: _plain(value) for name, value in fields.items()}, separators=(",", ":"))
+    fields = ((name, getattr(one, name)) for name in one.__slots__)
+    return _JSON.encode({name: _plain(value) for name, value in fields if value is not None and value != ()})
 
 
 def declaration(body: str | None) -> Declaration | None:
@@ -141,9 +142,9 @@ def declaration(body: str | None) -> Declaration | None:
         return None
     fields = json.loads(body)
     for name in ("inputs", "outputs", "order_only", "logs"):
-        fields[name] = tuple(text.encode("latin-1") for text in fields[name])
+        fields[name] = tuple(text.encode("latin-1") for text in fields.get(name, ()))
     for name in ("key", "directory", "outer"):
-        fields[name] = None if fields[name] is None else fields[name].encode("latin-1")
+        fields[name] = None if fields.get(name) is None else fields[name].encode("latin-1")
     return Declaration(**fields)
 
 
@@ -168,12 +169,8 @@ def _starts(keys: array[int], count: int) -> array[int]:
 
 
 def _plain(value: Any) -> Any:
-    match value:
-        case bytes():
-            return value.decode("latin-1")
-        case tuple():
-            return [_plain(one) for one in value]
-        case Mapping():
-            return dict(value)
-        case _:
-            return value
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value

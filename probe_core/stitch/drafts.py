@@ -37,7 +37,7 @@ class Draft:
         self.first_read: int | None = None  # or executed, or loaded
         self.opened = False  # read by a program, not only executed or loaded
         self.read_at: int | None = None  # newest read by an exec that does not write it
-        self.writers: list[int] = [] if made_by is None else [made_by]
+        self.writers: dict[int, None] = {} if made_by is None else {made_by: None}  # in order
         self.holders: list[int] = []  # execs whose standard output (or the like) it was
         self.explained = made_at or 0  # newest recorded act that changes the ctime
         self.number = -1

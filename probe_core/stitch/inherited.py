@@ -138,7 +138,7 @@ class Inherited:
         if draft is None or draft.made_by is None or read_since:
             draft = walk.written(name, held.program, when, held.identity)
         else:
-            draft.writers.append(held.program)
+            draft.writers[held.program] = None
         if held.identity.descriptor <= _STANDARD:
             draft.holders.append(held.program)
         walk.access(when, held.program, draft, Act.INHERITED_WRITE)

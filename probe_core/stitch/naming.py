@@ -78,7 +78,7 @@ class Naming(Versions):
         """The content of ``source`` at a new name, with its maker; ``left`` is done to the old name."""
         draft = self.made(name, program, when, source.kind)
         if source.made_by is not None:
-            draft.made_by, draft.writers = source.made_by, list(source.writers)
+            draft.made_by, draft.writers = source.made_by, dict(source.writers)
         draft.content, draft.link, draft.holders = source, source.link, list(source.holders)
         for field in ("size", "modified", "changed", "device", "inode", "read_at"):
             setattr(draft, field, getattr(source, field))

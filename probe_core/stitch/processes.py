@@ -14,7 +14,8 @@ from probe_core.capture.trace import NONE, Detail, Image, Kind
 from probe_core.stitch.tape import Tape
 
 _THREAD = 0x10000  # CLONE_THREAD
-_ORDER = {Kind.EXEC: 0, Kind.EXEC_FAILED: 1, Kind.EXIT: 3, Kind.FORK: 4, Kind.WAIT: 5}  # images are 2
+# Of equal times; images are 2.
+_ORDER: dict[int, int] = {Kind.EXEC: 0, Kind.EXEC_FAILED: 1, Kind.EXIT: 3, Kind.FORK: 4, Kind.WAIT: 5}
 Pid = tuple[str, int]
 
 
@@ -92,9 +93,8 @@ class _Growth:
     def grow(self, *, over: bool) -> Tree:
         trace = self.trace
         births = ((image.started, 2, -1 - n) for n, image in enumerate(trace.images))
-        notes = (
-            (trace.when[row], _ORDER[Kind(trace.kind[row])], row) for row in self.tape.rows(tuple(_ORDER))
-        )
+        rows = self.tape.rows(tuple(map(Kind, _ORDER)))
+        notes = ((trace.when[row], _ORDER[trace.kind[row]], row) for row in rows)
         for _, _, which in sorted(chain(births, notes), key=lambda entry: entry[:2]):
             if which < 0:
                 self._born(-1 - which)

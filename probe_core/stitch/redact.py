@@ -12,6 +12,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from probe_core.model import Declaration, Run
@@ -42,8 +43,9 @@ _PATTERNS = tuple(
     )
 )
 _OPTION = re.compile(rb"(?i)--?(?:[a-z0-9]+[-_])*" + _WORD + rb"|-pw")
+# What no secret of _PATTERNS is without, for text in lower case: (?i) would try every word at every byte.
 _ANY = re.compile(
-    rb"(?i)" + _WORD + rb"|bearer|basic\s|://|AKIA|ASIA|gh[pousr]_|github_pat|glpat-|xox|sk-|eyJ|PRIVATE KEY"
+    rb"pass|pwd|secret|token|key|credential|bearer|basic\s|://|akia|asia|gh[pousr]_|github_pat|glpat-|xox|sk-|eyj"
 )
 _URL_PATH = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*:/{1,2}[^\s/:@]*:)[^\s/@]+(?=@)")
 _PIECES = re.compile(rb"[^\s=:;,'\"@&?|<>()]{6,}")
@@ -52,7 +54,7 @@ _ONES = re.compile(rb"[^\s'\"]{6,}")
 
 def redact_text(text: bytes) -> bytes:
     """``text`` without what looks like a secret."""
-    if not _ANY.search(text):
+    if not _ANY.search(text.lower()):
         return text
     for pattern in _PATTERNS:
         text = pattern.sub(rb"\g<1>" + REDACTED, text)
@@ -69,6 +71,7 @@ class Redactor:
             if len(key) == 16:
                 self._digests.setdefault(key, set()).add(digest)
         self._known: dict[bytes, bytes] = {}
+        self._strings: dict[str, str] = {}
         self._learned: set[bytes] = set()  # secrets met in texts: they may stand in paths too
 
     def text(self, text: bytes) -> bytes:
@@ -105,17 +108,19 @@ class Redactor:
 
     def string(self, text: str) -> str:
         """The same for text that is already decoded."""
-        return os.fsdecode(self.text(os.fsencode(text)))
+        known = self._strings.get(text)
+        if known is None:
+            known = self._strings[text] = os.fsdecode(self.text(_encoded(text)))
+        return known
 
     def json(self, value: Any) -> Any:
         """JSON with every string in it redacted, and what stands under a secret-looking name."""
-        match value:
-            case str():
-                return self._decodable(value)
-            case dict():
-                return {name: self._member(name, inner) for name, inner in value.items()}
-            case list() | tuple():
-                return [self.json(inner) for inner in value]
+        if isinstance(value, str):
+            return self.string(value)
+        if isinstance(value, dict):
+            return {name: self._member(name, inner) for name, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.json(inner) for inner in value]
         return value
 
     def run(self, run: Run) -> Run:
@@ -128,27 +133,21 @@ class Redactor:
         def paths(given: Iterable[bytes]) -> tuple[bytes, ...]:
             return tuple(map(self.path, given))
 
-        return dataclasses.replace(
-            declaration,
-            name=self.string(declaration.name),
-            inputs=paths(declaration.inputs),
-            outputs=paths(declaration.outputs),
-            order_only=paths(declaration.order_only),
-            logs=paths(declaration.logs),
-            facts=self.json(dict(declaration.facts)),
-        )
+        redacted = {
+            "name": self.string(declaration.name),
+            "inputs": paths(declaration.inputs),
+            "outputs": paths(declaration.outputs),
+            "order_only": paths(declaration.order_only),
+            "logs": paths(declaration.logs),
+            "facts": self.json(dict(declaration.facts)),
+        }
+        same = all(getattr(declaration, name) == value for name, value in redacted.items())
+        return declaration if same else dataclasses.replace(declaration, **redacted)
 
     def _member(self, name: Any, inner: Any) -> Any:
-        secret = isinstance(name, str) and isinstance(inner, str) and inner
-        if secret and SECRET_NAME.search(name.encode("utf-8", "replace")):
+        if isinstance(name, str) and isinstance(inner, str) and inner and _is_secret(name):
             return REDACTED.decode()
         return self.json(inner)
-
-    def _decodable(self, text: str) -> str:
-        try:
-            return self.string(text)
-        except UnicodeEncodeError:  # lone surrogates that no file name can hold
-            return self.string(text.encode("utf-8", "replace").decode())
 
     def _learn(self, text: bytes, redacted: bytes) -> None:
         """Remember what was taken out: the parts of ``text`` between what was kept."""
@@ -174,3 +173,15 @@ class Redactor:
                 if len(piece) >= 4 and siphash(key, piece) in digests:
                     text = text.replace(piece, REDACTED)
         return text
+
+
+@cache
+def _is_secret(name: str) -> bool:
+    return SECRET_NAME.search(name.encode("utf-8", "replace")) is not None
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:  # lone surrogates that no file name can hold
+        return text.encode("utf-8", "replace")

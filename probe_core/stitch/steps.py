@@ -14,6 +14,8 @@ from probe_core.model import Declaration, Gap, GapReason, Step
 from probe_core.stitch.gaps import gap
 from probe_core.stitch.processes import Tree
 
+Times = tuple[int | None, int | None]  # when it began and ended
+
 
 @dataclass(slots=True)
 class Draft:
@@ -41,9 +43,10 @@ def assign(
     """Give each program its step. ``outer`` is the step that the whole run stands in: none of its own."""
     drafts, of_program = _observed(tree, images, outer)
     _declared(drafts, declarations)
-    order = sorted(range(len(drafts)), key=lambda n: (_started(drafts[n], tree), n))
+    times = [_times(draft, tree) for draft in drafts]
+    order = sorted(range(len(drafts)), key=lambda n: (_started(drafts[n], times[n]), n))
     place = {draft: number for number, draft in enumerate(order)}
-    steps = [_step(place[n], drafts[n], place, tree) for n in order]
+    steps = [_step(place[n], drafts[n], times[n], place, tree) for n in order]
     gaps = [
         gap(GapReason.NOT_OBSERVED, step.name.encode("utf-8", "surrogateescape"), step=step.number)
         for step, number in zip(steps, order, strict=True)
@@ -106,7 +109,7 @@ def _declared(drafts: list[Draft], declarations: Sequence[Declaration]) -> None:
             draft.parent = around_it if around_it != number else None
 
 
-def _times(draft: Draft, tree: Tree) -> tuple[int | None, int | None]:
+def _times(draft: Draft, tree: Tree) -> Times:
     starts = [tree.programs[number].started for number in draft.programs]
     ends = [tree.programs[number].ended for number in draft.programs]
     known = [end for end in ends if end is not None]
@@ -114,9 +117,9 @@ def _times(draft: Draft, tree: Tree) -> tuple[int | None, int | None]:
     return min(starts, default=None), ended
 
 
-def _started(draft: Draft, tree: Tree) -> int:
+def _started(draft: Draft, times: Times) -> int:
     declared = draft.declaration.started if draft.declaration else None
-    started = declared if declared is not None else _times(draft, tree)[0]
+    started = declared if declared is not None else times[0]
     return started if started is not None else 1 << 63
 
 
@@ -128,9 +131,9 @@ def _status(draft: Draft, tree: Tree) -> int | None:
     return max(ended, key=lambda life: (life.ended or 0, life.pid)).status if ended else None
 
 
-def _step(number: int, draft: Draft, place: dict[int, int], tree: Tree) -> Step:
+def _step(number: int, draft: Draft, times: Times, place: dict[int, int], tree: Tree) -> Step:
     told = draft.declaration
-    started, ended = _times(draft, tree)
+    started, ended = times
     status = _status(draft, tree)
     key = draft.key.decode("utf-8", "replace")
     return Step(

@@ -124,7 +124,7 @@ class Walk(Naming):
         """Another opened it for writing meanwhile: what is there now is by both."""
         current = self.state(draft.name).current
         if current is not None and current.inode == draft.inode and program not in current.writers:
-            current.writers.append(program)
+            current.writers[program] = None
             self.access(when, program, current, Act.WRITE)
 
     def _change(self, row: int, program: int, when: int) -> None:
