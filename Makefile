@@ -26,7 +26,13 @@ $(VENV)/required: pyproject.toml | $(BIN)/python
 	$(BIN)/python tools/requirements.py | $(BIN)/pip install -r /dev/stdin
 	touch $@
 
-$(VENV)/built: $(VENV)/required $(SOURCES)
+# Nextflow's plugin, where Maven is at hand: rebuilt when its sources changed, and looked at every time.
+.PHONY: always
+always: ;
+.cache/nf-probe/stamp: always
+	tools/nf-probe
+
+$(VENV)/built: $(VENV)/required $(SOURCES) .cache/nf-probe/stamp
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --no-build-isolation --no-deps --no-index \
 	  --force-reinstall --config-settings=build-dir=build/$(notdir $(or $(CC),cc)) $(MESON_FLAGS) .
 	touch $@
@@ -52,7 +58,7 @@ prove: system build $(VENV)/required-test $(VENV)/required-snakemake
 
 lint: build $(VENV)/required-lint $(VENV)/required-test
 	$(BIN)/ruff check .
-	$(BIN)/mypy probe_core plugins/make/probe_make plugins/snakemake/probe_snakemake \
+	$(BIN)/mypy probe_core plugins/make/probe_make plugins/nextflow/probe_nextflow plugins/snakemake/probe_snakemake \
 	  plugins/snakemake/snakemake_executor_plugin_probe
 
 bench: system build $(VENV)/required-snakemake

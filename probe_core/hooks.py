@@ -47,7 +47,10 @@ class Declared:
 
 
 class Engine(Protocol):
-    """A workflow engine, as its adapter tells it."""
+    """A workflow engine, as its adapter tells it.
+
+    It may also have ``limits() -> Iterable[str]``: sentences on what it lacks here, for `probe doctor`.
+    """
 
     name: str  # "make"; also the verb: `probe make …`
     commands: tuple[str, ...]  # base names that `probe record` recognises in front: ("make", "gmake")

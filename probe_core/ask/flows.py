@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from probe_core.ask.classes import FileClass, classify, is_shipped, program_prefixes
+from probe_core.ask.classes import FileClass, below_any, classify, is_shipped, program_prefixes
 from probe_core.ask.declared import covers, declared_inputs, declared_outputs
+from probe_core.ask.own import own_paths
 from probe_core.ask.question import CONTENT
 from probe_core.history import History, Kept
 from probe_core.model import Act, Channel, Exec, FileVersion, Run, Step
@@ -135,12 +136,28 @@ class RunFlows:
         return any(one.inode == version.inode for one in self.versions_of(before))
 
     def inputs_of(self, maker: Key) -> list[Touch]:
-        """Give what went into a maker, in time order, without what it had made itself."""
+        """Give what went into a maker, in time order.
+
+        Without what it had made itself, and without what its engine wrote to start it (the step's script).
+        """
         if maker not in self._inputs:
             members = self.members(maker)
             touches = self._touches(maker, members, INFLOW)
-            self._inputs[maker] = [one for one in touches if one.version.made_by not in members]
+            self._inputs[maker] = [
+                one
+                for one in touches
+                if one.version.made_by not in members and not self._starts(maker, one.version)
+            ]
         return self._inputs[maker]
+
+    def _starts(self, maker: Key, version: FileVersion) -> bool:
+        """Tell whether the engine made ``version`` to start a step, which it calls the step's own."""
+        if maker.kind != "step" or version.made_by is None:
+            return False
+        if not self.is_engines(self.maker(version.made_by)):
+            return False
+        declaration = self.step_of(maker.number).declaration
+        return declaration is not None and below_any(version.path, list(own_paths(declaration.facts)))
 
     def outputs_of(self, maker: Key) -> list[Touch]:
         """Give what came out of a maker, in time order, without what it took away again itself."""

@@ -199,6 +199,8 @@ def _plugins(_: Session) -> Iterator[Examined]:
             yield Examined(f"engine {name}", "warning", text, remedy)
         else:
             yield Examined(f"engine {name}", "good", f"{program}{_version_of(program)}")
+            for text in getattr(engine, "limits", tuple)():
+                yield Examined(f"engine {name}", "warning", text)
     own = ", ".join(f"{name} ({origin})" for name, origin in plugins().origins.items())
     yield Examined("plugins", "good", own)
     for fault in plugins().faults:

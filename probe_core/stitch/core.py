@@ -21,6 +21,7 @@ from probe_core.stitch.drafts import NOWHERE, Lead, Names
 from probe_core.stitch.files import FileFacts
 from probe_core.stitch.gaps import gap
 from probe_core.stitch.inherited import Inherited, settle_makers
+from probe_core.stitch.inside import settle_inside
 from probe_core.stitch.processes import Tree, grow
 from probe_core.stitch.programs import Programs
 from probe_core.stitch.redact import SECRET_NAME, Redactor
@@ -132,6 +133,7 @@ class _Stitching:
         graph.versions = [self._clean(version) for version in versions]
         graph.channels = channels_of(self.tape, self.tree, self.exec_of)
         self._accesses(graph, walk, mask, plain, names, marks, assembly)
+        settle_inside(graph)
         own = [replace(one, exec=self.exec_of[one.exec]) for one in inherited.gaps if one.exec is not None]
         self._gaps(graph, [*own, *gaps, *steps.gaps], steps)
         return graph

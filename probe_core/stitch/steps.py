@@ -71,7 +71,7 @@ def _observed(
         elif key == outer and inherited is None:
             draft = None
         else:
-            setter = tree.lives[program.life].parent
+            setter = _shell_of(tree.lives[program.life].parent, tree)
             draft = known.setdefault((key, setter), len(drafts))
             if draft == len(drafts):
                 drafts.append(Draft(key, setter, inherited))
@@ -79,6 +79,13 @@ def _observed(
         if draft is not None:
             drafts[draft].programs.append(number)
     return drafts, of_program
+
+
+def _shell_of(life: int | None, tree: Tree) -> int | None:
+    """The process that went on in subshells: what they start, it starts."""
+    while life is not None and all(tree.programs[number].forked for number in tree.lives[life].programs):
+        life = tree.lives[life].parent
+    return life
 
 
 def _declared(drafts: list[Draft], declarations: Sequence[Declaration]) -> None:

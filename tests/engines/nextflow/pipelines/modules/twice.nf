@@ -1,0 +1,10 @@
+process TWICE {
+    input:
+    val x
+
+    output:
+    stdout
+
+    script:
+    "printf %s $x$x"
+}

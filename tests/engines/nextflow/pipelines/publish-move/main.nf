@@ -1,0 +1,13 @@
+process MAKE {
+    publishDir 'results', mode: 'move'
+
+    output:
+    path 'a.big'
+
+    script:
+    "echo big > a.big"
+}
+
+workflow {
+    MAKE()
+}

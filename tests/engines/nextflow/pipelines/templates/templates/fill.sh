@@ -1,0 +1,2 @@
+#!/bin/bash
+echo "$word" | tr a-z A-Z > out.txt

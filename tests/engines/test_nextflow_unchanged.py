@@ -1,0 +1,90 @@
+"""Recording changes nothing: pipelines with and without, cached across both, and no task goes unseen."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nextflows import PIPELINES, assert_same, observed, pipeline, seen, start
+from probe_core.model import Step
+from workflows import record
+
+ALL = sorted(path.name for path in PIPELINES.iterdir())
+EVERY_DAY = [
+    "environment-outputs", "exec", "nf-core-shell", "publish-modes", "retry", "scratch", "shebangs",
+    "surroundings",
+]  # fmt: skip
+CHOSEN = ALL if os.environ.get("PROBE_PROVE") else EVERY_DAY
+OPTIONS = {"stub": ["-stub-run"], "hello": ["-with-trace", "trace.txt", "-with-report", "report.html"]}
+FAIL = {"failing", "finish", "missing-output"}
+# Tasks that every -resume runs again: those whose failure was ignored, and one whose output was moved away.
+RUN_AGAIN = {"nf-core-shell": ["STRICT"], "ignore": ["MAYBE (b)"], "publish-move": ["MAKE"]}
+CACHED = re.compile(r"^\[[^\]]+\] Cached process > ", re.M)
+STARTED = re.compile(r"^\[[^\]]+\] Submitted process > (.*)$", re.M)
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(ALL) >= 25
+    assert set(EVERY_DAY) <= set(ALL)
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_pipeline_runs_as_without(nextflow: Path, home: Path, tmp_path: Path, name: str) -> None:
+    words = ["run", "main.nf", *OPTIONS.get(name, ())]
+    plain, recorded = pipeline(name, tmp_path / "plain" / "w"), pipeline(name, tmp_path / "recorded" / "w")
+    around = {"NXF_HOME": str(home), "NXF_ANSI_LOG": "false", "NEXTFLOW": str(nextflow)}
+    done = start(nextflow, home, plain, *words)
+    assert (done.returncode != 0) == (name in FAIL), done.stdout + done.stderr
+    workflow, told = record(["nextflow", *words], recorded, **around)
+    for directory in (plain, recorded):
+        for made in ("trace.txt", "report.html"):  # times and sizes, never the same
+            (directory / made).unlink(missing_ok=True)
+    assert_same(seen(recorded, told), seen(plain, done))
+
+    saw, ran = observed(workflow)
+    assert saw == ran == len(list((recorded / "work").rglob(".command.sh")))
+    assert not [gap.detail for gap in workflow.graph.gaps]
+    assert workflow.graph.run.facts["success"] is (name not in FAIL)
+
+    if name in FAIL:
+        return
+    again, told = record(["nextflow", *words, "-resume"], plain, **around)
+    assert told.returncode == 0
+    assert STARTED.findall(told.stdout) == RUN_AGAIN.get(name, [])
+    cacheable = [
+        one for one in workflow.graph.steps if is_cacheable(one) and one.name not in RUN_AGAIN.get(name, ())
+    ]
+    assert len(CACHED.findall(told.stdout)) == len(cacheable)
+    assert observed(again) == (len(RUN_AGAIN.get(name, ())),) * 2
+    if os.environ.get("PROBE_PROVE"):
+        back = start(nextflow, home, recorded, *words, "-resume")
+        assert back.returncode == 0
+        assert STARTED.findall(back.stdout) == RUN_AGAIN.get(name, [])
+
+
+def is_cacheable(step: Step) -> bool:
+    """Tell whether a step was a task that ended well, done by Nextflow itself or by a command."""
+    facts = step.declaration.facts if step.declaration else {}
+    return "process" in facts and not facts.get("failed") and not facts.get("stored")
+
+
+def test_the_plugin_stays_out_of_the_way_of_others(nextflow: Path, home: Path, tmp_path: Path) -> None:
+    """A pipeline's own plugins are loaded as well: here one that is not there, so Nextflow must miss it."""
+    directory = pipeline("hello", tmp_path / "w")
+    (directory / "nextflow.config").write_text("plugins { id 'nf-other@9.9.9' }\n")
+    plain = start(nextflow, home, directory, "run", "main.nf")
+    done = record(
+        ["nextflow", "run", "main.nf"],
+        directory,
+        NXF_HOME=str(home),
+        NXF_ANSI_LOG="false",
+        NEXTFLOW=str(nextflow),
+    )[1]
+    assert plain.returncode == done.returncode == 1
+    assert "nf-other" in plain.stdout + plain.stderr
+    shutil.rmtree(directory / ".nextflow", ignore_errors=True)
+    assert re.sub(r"\[\w+\]", "", plain.stdout) == re.sub(r"\[\w+\]", "", done.stdout)
