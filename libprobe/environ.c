@@ -4,15 +4,15 @@
 
 #define SET_MOST (256u << 10)
 
-/* Values that may be kept. A `*` stands for any end. */
-static const char *const kept[] = {
+/* Values that may be kept. A `*` stands for any end. (Arrays, not pointers: those are relocated at every start.) */
+static const char kept[][20] = {
     "PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "LD_*", "CONDA_*", "VIRTUAL_ENV", "PYTHON*", "HOME", "USER",
     "LOGNAME", "SHELL", "PWD", "TMPDIR", "OMP_NUM_THREADS", "SOURCE_DATE_EPOCH", "CC", "CXX", "CFLAGS",
     "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "R_HOME", "R_LIBS*", "PERL5LIB", "JAVA_HOME", "NODE_PATH",
 };
 
 /* Whatever the name begins with, these in it speak against it. */
-static const char *const secret[] = {"TOKEN", "SECRET", "PASS", "KEY", "AUTH", "CREDENTIAL"};
+static const char secret[][12] = {"TOKEN", "SECRET", "PASS", "KEY", "AUTH", "CREDENTIAL"};
 
 static int contains(const char *text, size_t size, const char *word)
 {

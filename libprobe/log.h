@@ -63,7 +63,7 @@ struct process {
     const char *preload;          /* our own file as LD_PRELOAD names it */
     const char *folder;           /* PROBE_RUN */
     const char *step;             /* PROBE_STEP, empty when it was not set */
-    char helper[PROBE_PATH_MAX];  /* what posix_spawn starts in place of a static program, to be watched */
+    char *helper;                 /* a page: what posix_spawn starts in place of a static program, to be watched */
 };
 
 extern struct process process __attribute__((visibility("hidden")));

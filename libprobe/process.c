@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "watch/watch.h"
@@ -107,11 +108,17 @@ static const char *path_at(int at, const char *path, char buffer[2 * PROBE_PATH_
     return buffer;
 }
 
+static int ask_for_helper(const char *path)
+{
+    if (!process.helper)
+        process.helper = kernel_map(PROBE_PATH_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    return process.helper ? watch_ask_helper(process.folder, path, process.helper) : WATCH_NO;
+}
+
 /* A program without a loader can still be watched from outside, where the run allows it. */
 static void ask_to_watch(const char *path, uint16_t detail, struct image *image)
 {
-    image->watch = detail & PROBE_SPAWNED ? watch_ask_helper(process.folder, path, process.helper)
-                                          : watch_ask(process.folder, path);
+    image->watch = detail & PROBE_SPAWNED ? ask_for_helper(path) : watch_ask(process.folder, path);
     if (image->watch == WATCH_NO)
         return;
     image->enters = 1;

@@ -19,6 +19,8 @@ static struct {
     int count;
     const char *program; /* AT_EXECFN */
     uintptr_t vdso;
+    char *free_at;       /* in texts, which stand here so that the start touches as few pages as possible */
+    char texts[2 * PROBE_PATH_MAX + PROBE_STEP_MAX + 3];
 } birth;
 
 static int off(void)
@@ -60,13 +62,12 @@ static void read_auxiliary(char **environment)
             birth.vdso = entry->a_un.a_val;
 }
 
-/* A copy that the program cannot overwrite; one after the other, so that as few pages as possible are touched. */
+/* A copy that the program cannot overwrite; one after the other. */
 static const char *keep(const char *text, size_t most)
 {
-    static char texts[2 * PROBE_PATH_MAX + PROBE_STEP_MAX + 3], *free_at = texts;
     size_t length = path_length(text);
-    char *at = free_at;
-    free_at = put_text(at, text, length < most ? length : most);
+    char *at = birth.free_at ? birth.free_at : birth.texts;
+    birth.free_at = put_text(at, text, length < most ? length : most);
     return at;
 }
 

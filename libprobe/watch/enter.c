@@ -20,7 +20,7 @@
  * own, there can be one only, and what they start belongs to another world), and programs whose
  * purpose is another privilege.
  */
-static const char *const never[] = {
+static const char never[][28] = {
     "apptainer", "bubblewrap", "buildah", "buildkitd", "bwrap", "charliecloud", "ch-run", "chroot", "conmon",
     "containerd", "containerd-shim", "containerd-shim-runc-v2", "crio", "crun", "ctr", "docker", "docker-init",
     "dockerd", "doas", "enroot", "firejail", "flatpak", "fusermount", "fusermount3", "gvisor", "k3s", "kata-runtime",
