@@ -11,8 +11,9 @@ from probe_core.ask.order import Order
 from probe_core.ask.own import own_paths
 from probe_core.ask.question import Question
 from probe_core.ask.wording import command_of, time_of
-from probe_core.model import Declaration, FileVersion
+from probe_core.model import Act, Declaration, FileVersion
 
+TAKEN_IN = frozenset({Act.READ, Act.EXECUTE})  # how a step takes in a file of the user's
 _DEPENDENCY_OPTIONS = (b"-MD", b"-MMD", b"-MF", b"-Wp,-MD", b"-Wp,-MMD")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from probe_core.ask.judgement import (
+    TAKEN_IN,
     DeclaredStep,
     Judgement,
     access_of,
@@ -21,8 +22,6 @@ from probe_core.ask.question import Question
 from probe_core.ask.wording import flat, name_of
 from probe_core.hooks import Finding
 from probe_core.model import Act, FileVersion
-
-_READS = frozenset({Act.READ, Act.EXECUTE})
 
 
 @dataclass
@@ -56,7 +55,7 @@ def _touched(judgement: Judgement, steps: Mapping[int, DeclaredStep]) -> dict[by
             touched = found.setdefault(version.path, _Touched())
             if act == Act.WRITE:
                 touched.writers.setdefault(step.number, row)
-            elif act in _READS:
+            elif act in TAKEN_IN:
                 touched.readers.setdefault(step.number, row)
     return {
         path: one

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from probe_core.ask.declared import covers
 from probe_core.ask.judgement import (
+    TAKEN_IN,
     DeclaredStep,
     Judgement,
     access_of,
@@ -23,7 +24,6 @@ from probe_core.ask.wording import flat, name_of
 from probe_core.hooks import Finding
 from probe_core.model import Act, FileVersion
 
-TAKEN_IN = frozenset({Act.READ, Act.EXECUTE})
 _DEPENDENCY_ENDINGS = (b".d", b".dep", b".Po", b".Tpo", b".Plo", b".Tlo")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from probe_core.hooks import Declared, Engine, Finding, Preparation, hook
+from probe_core.hooks import Declared, Engine, Finding, Format, Option, Preparation, hook
 from probe_make.surroundings import surroundings
 
 if TYPE_CHECKING:
-    from probe_core.model import Step
+    from probe_core.model import RunGraph, Step
 
 OWN_SHELL = "SHELL= on the command line replaces the Makefile's own SHELL; `probe make` needs no SHELL="
 
@@ -84,6 +84,31 @@ def _written(path: str, step: Step) -> str:
 
 def _quoted(name: str) -> str:
     return name.replace("$", "$$").replace(" ", "\\ ").replace("#", "\\#")
+
+
+def _write_dependencies(graph: RunGraph, out: BinaryIO, options: Mapping[str, Any]) -> None:
+    from probe_make.dependencies import write
+
+    write(graph, out, options)
+
+
+DEPENDENCIES = Format(
+    name="make-deps",
+    summary="what each target was seen to read, as rules that a Makefile includes",
+    endings=(".d",),
+    write=_write_dependencies,
+    options=(
+        Option("directory", "take the targets of the Makefile in this directory, and not of the run's own"),
+        Option("folder", "write a file for each target into this folder, and here only their inclusion"),
+        Option("all", "with what operating system and environments ship", False),
+    ),
+)
+
+
+@hook
+def probe_formats() -> Sequence[Format]:
+    """Give the format of dependency files."""
+    return (DEPENDENCIES,)
 
 
 @hook

@@ -35,11 +35,11 @@ _FIELDS = (
     b"$(MAKE_VERSION)",
     b"$(MAKEFILE_LIST)",
     b"$<",
-    b"$(MAKE_RESTARTS)",
+    b"$(value MAKE_RESTARTS)",
 )
 _KEY = (
     b"make:$(notdir $(realpath /proc/self)):$(MAKELEVEL):$(CURDIR):$@$(if $%,($%))"
-    b"$(if $(MAKE_RESTARTS),+$(MAKE_RESTARTS))$(if $<,<$<)"
+    b"$(if $(value MAKE_RESTARTS),+$(value MAKE_RESTARTS))$(if $<,<$<)"
 )
 _PLACE = b"$(value PROBE_RUN)/declarations/" + FOLDER.encode()
 # $(wildcard) splits at blanks; a `?` in their place finds the folder all the same.
