@@ -33,6 +33,10 @@ void note_metadata_of(int descriptor, int failed);
 void note_place(int failed);
 void note_pipe(const int ends[2], int failed);
 
+/* remote.c: the other end of a socket. */
+void note_connection(int socket, const void *address, unsigned size, int failed);
+void note_acceptance(int socket);
+
 /* A file that libc reads by itself, once per exec. */
 enum database { PASSWD = 16, GROUP, HOSTS, ZONE }; /* bits of own->said */
 void note_database(enum database which);

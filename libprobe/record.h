@@ -105,7 +105,7 @@ enum probe_kind {
     PROBE_WAIT = 35,            /* struct probe_exit: a child was reaped */
     /* data between processes, and beyond */
     PROBE_PIPE = 40,            /* struct probe_identity of a pipe or socketpair end */
-    PROBE_REMOTE = 41,          /* reserved: connect, accept, bind with the peer as text */
+    PROBE_REMOTE = 41,          /* text: "connect" or "accept", the protocol and the peer, see remote.c */
     PROBE_LANGUAGE = 42,        /* reserved: notes from inside a language's run-time, as text */
     PROBE_GAP = 48              /* struct probe_gap + text: what could not be seen */
 };

@@ -29,6 +29,8 @@ NOTES = {
     "note_moved": "the descriptor, when it is 0 to 2",
     "note_fork": "the child",
     "note_database": DATABASE,
+    "note_connection": "the other end",
+    "note_acceptance": "the other end",
 }
 FILES = {
     "streams.c": "read, write or close, by its mode",

@@ -138,7 +138,8 @@ class Trace:
     event's row. EXEC and EXEC_FAILED: path = target, ``second`` = interned raw interpreter line (not a path),
     ``arguments`` under the row where they were noted. LOAD: the name as asked for is interned raw when it has
     no slash. DESCRIPTOR and PIPE: a text without a leading slash is interned raw. SYMLINK: path is the raw
-    content, ``second`` the new name. GAP: ``path`` the text, raw unless it begins with a slash. A relative
+    content, ``second`` the new name. GAP: ``path`` the text, raw unless it begins with a slash;
+    REMOTE: the text, raw. A relative
     path whose directory is not known is NONE, and a Fault says so.
     """
 

@@ -1,4 +1,4 @@
-"""Pipes and sockets between execs, by inode.
+"""Pipes and sockets between execs, by inode, and remote ends, by address.
 
 Who holds only the writing end writes, who holds only the reading end reads. A holder of both (the
 shell that made the pipe) is a party only where one side has nobody else. Holding it as a standard
@@ -8,6 +8,7 @@ forked shell that exec'd a program holding the same end only passed it on.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import stat
 from dataclasses import dataclass, field
@@ -38,7 +39,40 @@ def channels_of(tape: Tape, tree: Tree, number_of: list[int]) -> list[Channel]:
         if writers and readers and len(writers | readers) > 1:
             ordered = [tuple(sorted(number_of[program] for program in side)) for side in (writers, readers)]
             channels.append(Channel(len(channels), pipe.kind, pipe.name, ordered[0], ordered[1]))
+    for program, name in _remote(tape, tree):
+        party = (number_of[program],)
+        channels.append(Channel(len(channels), "remote", name, party, party))
     return channels
+
+
+def _remote(tape: Tape, tree: Tree) -> dict[tuple[int, str], None]:
+    """Whom each program was connected with, once each, in order of time: program and "tcp host:port".
+
+    A client's port, chosen by the kernel, says nothing: of those that were accepted the host alone is kept.
+    """
+    trace = tape.trace
+    found: dict[tuple[int, str], None] = {}
+    for row in tape.rows((Kind.REMOTE,)):
+        if trace.error[row] or trace.path[row] == NONE:
+            continue
+        call, _, peer = os.fsdecode(trace.paths[trace.path[row]]).partition(" ")
+        protocol, _, address = peer.partition(" ")
+        if protocol in ("tcp", "udp", "ip"):
+            host, _, port = address.rpartition(":")
+            address = _plain(host) + (f":{port}" if call == "connect" else "")
+        if address and address != "@":
+            found.setdefault((tree.of_image[trace.image[row]], f"{protocol} {address}"))
+    return found
+
+
+def _plain(host: str) -> str:
+    """Write an IPv6 address in its short form."""
+    if not host.startswith("["):
+        return host
+    try:
+        return f"[{ipaddress.ip_address(host[1:-1])}]"
+    except ValueError:
+        return host
 
 
 def _pipes(tape: Tape, tree: Tree) -> dict[tuple[str, int, int], _Pipe]:

@@ -17,7 +17,7 @@ KINDS = {
     1: "END", 2: "START", 3: "FORKED", 4: "STEP", 5: "ENVIRON", 6: "LIBRARIES", 7: "DESCRIPTOR",
     8: "DIRECTORY", 9: "EXIT", 16: "READ", 17: "LOOKUP", 18: "LIST", 19: "LOAD", 20: "WRITE", 21: "CLOSE",
     22: "REMOVE", 23: "RENAME", 24: "LINK", 25: "SYMLINK", 26: "MAKE", 27: "CHANGE", 28: "METADATA",
-    29: "PLACE", 32: "EXEC", 33: "EXEC_FAILED", 34: "FORK", 35: "WAIT", 40: "PIPE", 48: "GAP",
+    29: "PLACE", 32: "EXEC", 33: "EXEC_FAILED", 34: "FORK", 35: "WAIT", 40: "PIPE", 41: "REMOTE", 48: "GAP",
 }  # fmt: skip
 
 
