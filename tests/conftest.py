@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,11 @@ else:
     )
     settings.register_profile("prove", parent=settings.get_profile("default"), max_examples=2000)
     settings.load_profile("prove" if os.environ.get("PROBE_PROVE") else "default")
+
+# Whoever runs the tests in the background has them ignore these, and their commands would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 Needs = Callable[..., str]
 
