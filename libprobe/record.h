@@ -230,5 +230,6 @@ enum probe_reason {
     PROBE_RAW_CALL = 9,         /* syscall(2) with a number that changes files or programs */
     PROBE_TOO_LONG = 10,        /* a text did not fit and was cut */
     PROBE_DISARMED = 11,        /* set-uid below --static=watch: it ran without its privilege */
-    PROBE_UNWATCHED = 12        /* who watched a static program was killed: from then on nothing is seen */
+    PROBE_UNWATCHED = 12,       /* who watched a static program was killed: from then on nothing is seen */
+    PROBE_SERVES_FILES = 13     /* a watched program serves a file system: from then on no files are looked at */
 };

@@ -145,6 +145,15 @@ static int lost_its_right(int pid)
     return 0;
 }
 
+static void look_at(const char *name, struct image *image)
+{
+    bytes_clear(image, sizeof *image);
+    if (files_served())
+        image->enters = 1; /* or not: see there */
+    else
+        image_look(AT_FDCWD, name, image);
+}
+
 static void executed(const struct notice *notice, int at, uint64_t path, uint64_t arguments, int flags)
 {
     struct target *target = notice->target;
@@ -156,7 +165,7 @@ static void executed(const struct notice *notice, int at, uint64_t path, uint64_
         return;
     if (!path_of(notice, at, path, name) && !(flags & AT_EMPTY_PATH && path_of_descriptor(notice, at, name)))
         return;
-    image_look(AT_FDCWD, name, &image);
+    look_at(name, &image);
     if (image.error == ENOENT || image.error == ENOTDIR) {
         file_access(notice, PROBE_LOOKUP, 0, image.error, name);
         return;
@@ -184,8 +193,7 @@ static void ended(struct notice *notice)
             log_commit(note);
         }
     }
-    target_end(target);
-    notice->target = NULL;
+    target_end(target, notice->now);
 }
 
 static void said_once(const struct notice *notice, unsigned bit, uint32_t reason, const char *text)
@@ -310,17 +318,41 @@ static int noticed_process(struct notice *notice)
     }
 }
 
+/*
+ * Who opens /dev/fuse serves a file system. A look-up of ours in it would wait for that program,
+ * and that program, in a call of its own, for us. So from then on no file is looked at.
+ */
+static void notice_server(const struct notice *notice)
+{
+    char text[PROBE_PATH_MAX];
+    uint64_t path = notice->call->data.nr == SYS_openat ? ARGUMENT(1) : 0;
+#ifdef SYS_open
+    path = notice->call->data.nr == SYS_open ? ARGUMENT(0) : path;
+#endif
+    if (path && memory_text(notice->thread, path, text) && text_equal(text, "/dev/fuse"))
+        files_serve();
+}
+
 int call_noticed(struct notice *notice)
 {
     struct target *target = notice->target;
+    if (target->state == TARGET_ENDED)
+        return 0;
     if (target->exec_pending)
         image_settle(notice);
     if (is_hello(notice)) {
         target->state = TARGET_MUTED;
+        target->records = 0;
         return WATCH_HELLO_ANSWER;
     }
+    if (!files_served())
+        notice_server(notice);
     file_settle(target);
-    if (!noticed_process(notice) && target->state == TARGET_RECORDED)
+    if (noticed_process(notice) || target->state != TARGET_RECORDED)
+        return 0;
+    if (files_served())
+        said_once(notice, 3, PROBE_SERVES_FILES, "");
+    else
         noticed(notice);
     return 0;
 }

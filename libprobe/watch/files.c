@@ -10,6 +10,11 @@
 
 #define SETTLED 10000000 /* ns after a change of directory, until when other threads may still be before it */
 
+static int serves;
+
+int files_served(void) { return serves; }
+void files_serve(void) { serves = 1; }
+
 int path_is_kernels(const char *path)
 {
     if (path[1] != 'p' && path[1] != 's' && path[1] != 'd')
@@ -166,6 +171,8 @@ void file_settle(struct target *target)
     if (!note)
         return;
     target->unsettled = NULL;
+    if (serves)
+        return;
     if (kernel_stat_at(PROBE_AT_FDCWD, (const char *)(note + 1), &status, 0) == 0)
         file_fill(note, &status);
 }
@@ -174,7 +181,7 @@ void file_settle(struct target *target)
 void file_close_all(struct target *target)
 {
     struct stat status;
-    for (int i = 0; i < target->written_count; i++) {
+    for (int i = 0; i < target->written_count && !serves; i++) {
         const struct probe_identity *note = target->written[i];
         const char *path = (const char *)(note + 1);
         if (kernel_stat_at(PROBE_AT_FDCWD, path, &status, 0) == 0 && status.st_ino == note->inode &&

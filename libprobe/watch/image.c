@@ -194,9 +194,11 @@ static void begin_program(struct target *target, const struct birth *birth)
     bytes_clear(target->folds, sizeof target->folds);
     if (environment && preload_comes(birth, environment)) {
         target->state = TARGET_EXPECTED;
+        target->records = 0;
         return;
     }
     target->state = TARGET_RECORDED;
+    target->records = 1;
     target->parent_pid = parent_of(target->pid);
     frames_begin(&target->writer, target->pid);
     uint64_t environ_id = environment ? environ_hash(environment) : 0;
@@ -206,9 +208,10 @@ static void begin_program(struct target *target, const struct birth *birth)
     const char *step = environment ? value_of(environment, "PROBE_STEP=") : NULL;
     if (step && *step && text_length(step) < PROBE_STEP_MAX)
         frame_text(PROBE_STEP, step);
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 10 && !files_served(); i++)
         note_descriptor(target->pid, i);
-    note_other_root(target);
+    if (!files_served())
+        note_other_root(target);
 }
 
 static void exec_failed(struct target *target)

@@ -16,26 +16,32 @@
 
 struct known_thread {
     int thread;
-    int used;
     int64_t seen;
     struct target *target;
 };
 
 static struct known_thread table[BUCKETS + CHAINED];
-static struct target *free_targets;
+static struct target *free_targets, *first_ended, **last_ended = &first_ended;
+
+/* Which of two places to take: a free one, else the thread silent for longest, but a process's first one last. */
+static int gives_way(const struct known_thread *a, const struct known_thread *b)
+{
+    if (!a->target || !b->target)
+        return !a->target && b->target;
+    int first_a = a->thread == a->target->pid, first_b = b->thread == b->target->pid;
+    return first_a != first_b ? first_b : a->seen < b->seen;
+}
 
 static struct known_thread *place_of(int thread, int wanted)
 {
-    struct known_thread *at = &table[(unsigned)thread % BUCKETS], *oldest = at;
+    struct known_thread *at = &table[(unsigned)thread % BUCKETS], *place = at;
     for (int i = 0; i < CHAINED; i++) {
-        if (at[i].thread == thread)
+        if (at[i].target && at[i].thread == thread)
             return &at[i];
-        if (!at[i].target || at[i].seen < oldest->seen)
-            oldest = &at[i];
-        if (!at[i].target)
-            break;
+        if (gives_way(&at[i], place))
+            place = &at[i];
     }
-    return wanted ? oldest : NULL;
+    return wanted ? place : NULL;
 }
 
 static void remember(int thread, struct target *target, int64_t now)
@@ -48,7 +54,7 @@ static struct target *new_target(void)
 {
     struct target *target = free_targets;
     if (target) {
-        free_targets = target->next_free;
+        free_targets = target->next;
         bytes_clear(target, sizeof *target);
         return target;
     }
@@ -73,7 +79,8 @@ struct target *target_add(int pid, struct target *parent)
     target->started = process_started(pid);
     target->state = TARGET_MUTED;
     if (parent) {
-        target->state = parent->state == TARGET_RECORDED ? TARGET_RECORDED : TARGET_MUTED;
+        target->state = parent->records ? TARGET_RECORDED : TARGET_MUTED;
+        target->records = parent->records;
         target->parent_pid = parent->pid;
         target->parent_exec = parent->writer.exec ? parent->writer.exec : parent->parent_exec;
         bytes_copy(target->image, parent->image, sizeof target->image);
@@ -92,11 +99,26 @@ static void forget_threads(const struct target *target)
             table[i].target = NULL, table[i].thread = 0;
 }
 
-void target_end(struct target *target)
+static void give_back(struct target *target)
 {
     forget_threads(target);
-    target->next_free = free_targets;
+    target->next = free_targets;
     free_targets = target;
+}
+
+/* Its other threads may still be on their way to the end: it is known for a while as one that ended. */
+void target_end(struct target *target, int64_t now)
+{
+    target->state = TARGET_ENDED;
+    target->moved = now;
+    target->next = NULL;
+    *last_ended = target;
+    last_ended = &target->next;
+    while (first_ended != target && now - first_ended->moved > DOUBT) {
+        struct target *old = first_ended;
+        first_ended = old->next;
+        give_back(old);
+    }
 }
 
 static int number_behind(const char *text, const char *name)
@@ -132,14 +154,19 @@ static struct target *find(int thread, int64_t now)
     int pid = number_behind(status, "Tgid:");
     struct target *target = target_known(pid);
     if (target && target->started != process_started(pid)) { /* that one was killed */
-        target_end(target);
+        if (target->state != TARGET_ENDED)
+            give_back(target);
+        else
+            forget_threads(target);
         target = NULL;
     }
     if (!target) {
         struct target *parent = target_known(number_behind(status, "PPid:"));
         target = target_add(pid, parent);
-        if (target && !parent && !has_preload(pid)) /* its parent is gone, and nobody told of it */
+        if (target && !parent && !has_preload(pid)) { /* its parent is gone, and nobody told of it */
             target->state = TARGET_RECORDED;
+            target->records = 1;
+        }
     }
     if (target && thread != pid)
         remember(thread, target, now);

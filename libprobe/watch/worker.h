@@ -26,14 +26,16 @@ struct writer {
 enum target_state {
     TARGET_RECORDED, /* by us */
     TARGET_MUTED,    /* by the preload in it, or in its parent */
-    TARGET_EXPECTED  /* a new program that the preload is about to enter */
+    TARGET_EXPECTED, /* a new program that the preload is about to enter */
+    TARGET_ENDED     /* has called exit */
 };
 
 /* One process. A fork child has no exec of its own (writer.exec 0) until it touches a file. */
 struct target {
-    struct target *next_free;
+    struct target *next;              /* of those that ended, or are free */
     int pid;
     int state;                        /* enum target_state */
+    int records;                      /* it is, or was until it ended, RECORDED: its children are too */
     int parent_pid;
     uint64_t started;                 /* clock ticks since boot */
     uint64_t parent_exec;
@@ -77,7 +79,7 @@ HIDDEN_CALL void frame_text(uint8_t kind, const char *text);
 /* target.c */
 HIDDEN_CALL struct target *target_of(int thread, int64_t now);
 HIDDEN_CALL struct target *target_add(int pid, struct target *parent);
-HIDDEN_CALL void target_end(struct target *target);
+HIDDEN_CALL void target_end(struct target *target, int64_t now);
 HIDDEN_CALL void target_adopt_children(struct target *target);
 /* Writes to the target's own exec, made if it has none yet. */
 HIDDEN_CALL void target_announce(struct target *target);
@@ -106,6 +108,9 @@ HIDDEN_CALL void file_named(uint8_t kind, uint16_t detail, int error, const char
                             const struct stat *status, struct target *target);
 HIDDEN_CALL void file_identity(uint8_t kind, uint16_t detail, int error, const char *path, int flags,
                                const struct stat *status, struct target *target);
+/* Whether a program behind this listener serves a file system: then no file may be looked at. */
+HIDDEN_CALL int files_served(void);
+HIDDEN_CALL void files_serve(void);
 HIDDEN_CALL void file_fill(struct probe_identity *note, const struct stat *status);
 
 /* calls.c. The error to answer with instead of "go on"; 0 as a rule. */

@@ -57,6 +57,10 @@ TEXTS: dict[GapReason, tuple[str, str]] = {
         "what watched {about} was killed; from then on what it and its children did was not seen",
         "see who ends processes called probe-watch (a memory limit, a clean-up job), and record again",
     ),
+    GapReason.SERVES_FILES: (
+        "a program beside {about} serves a file system (FUSE), so from then on its files were not looked at",
+        "start the file system outside the recording",
+    ),
     GapReason.TORN: (
         "a process died while it wrote its last note; that one note is lost",
         "nothing is needed, unless the killed process is the one of interest: then run it again",

@@ -16,6 +16,7 @@ REASONS = {
     1: GapReason.STATIC, 2: GapReason.PRIVILEGED, 3: GapReason.FOREIGN, 4: GapReason.UNREADABLE,
     5: GapReason.IO_URING, 6: GapReason.NAMESPACE, 7: GapReason.ROOT_CHANGED, 8: GapReason.NO_ROOM,
     9: GapReason.RAW_CALL, 10: GapReason.TOO_LONG, 11: GapReason.DISARMED, 12: GapReason.UNWATCHED,
+    13: GapReason.SERVES_FILES,
 }  # fmt: skip
 
 # Static too, but nothing is lost behind them: what they start is recorded, here or in a run of its own.

@@ -384,3 +384,27 @@ def test_a_program_that_changes_its_directory(tmp_path: Path) -> None:
     made = program("place", "-static")
     seen = watch(tmp_path, made)
     assert all(frame.path.startswith("/") for frame in seen.of("READ", "WRITE", "LOOKUP", "MAKE"))
+
+
+def test_a_program_that_serves_files(static: Path, tmp_path: Path) -> None:
+    """A look into its own file system would lock both: no file is looked at any more, and a gap tells."""
+    seen = watch(tmp_path, static, "serve")
+    assert seen.result.returncode == 0
+    assert seen.gaps() == [13]
+    assert not seen.of("READ")
+    graph = stitch(Spool(tmp_path / "spool").runs()[0], [])
+    assert GapReason.SERVES_FILES in {gap.reason for gap in graph.gaps}
+
+
+def test_an_end_among_threads_that_go_on(static: Path, tmp_path: Path) -> None:
+    """Calls of other threads after exit belong to the program that ended, not to a new process."""
+    seen = watch(tmp_path, static, "race")
+    assert seen.result.returncode == 0
+    assert [frame.kind for frame in seen.of("START", "FORKED", "EXIT")] == ["START", "EXIT"]
+
+
+def test_many_short_threads(static: Path, tmp_path: Path) -> None:
+    seen = watch(tmp_path, static, "churn", "6000")
+    reads = [frame for frame in seen.of("READ") if frame.path == str(tmp_path / "input")]
+    assert [frame.more["count"] for frame in reads] == [6000]
+    assert [frame.kind for frame in seen.of("START", "FORKED", "EXIT")] == ["START", "EXIT"]

@@ -50,6 +50,33 @@ static int threads(void)
     return sum != 0;
 }
 
+static void *for_ever(void *unused)
+{
+    for (;;)
+        opens(100);
+    return unused;
+}
+
+/* The process ends while its threads are in the middle of calls. */
+static int race(void)
+{
+    pthread_t one;
+    for (int i = 0; i < 8; i++)
+        pthread_create(&one, NULL, for_ever, NULL);
+    usleep(50000);
+    return 0;
+}
+
+static void *short_life(void *unused) { opens(1); return unused; }
+
+static int churn(long count)
+{
+    pthread_t one;
+    for (long i = 0; i < count; i++)
+        pthread_create(&one, NULL, short_life, NULL), pthread_join(one, NULL);
+    return 0;
+}
+
 static void nothing(int number) { (void)number; }
 
 static int timer(long count, int restart)
@@ -134,6 +161,12 @@ int main(int count, char **arguments)
         return timer(atol(arguments[2]), 0);
     if (!strcmp(what, "restarted"))
         return timer(atol(arguments[2]), 1);
+    if (!strcmp(what, "race"))
+        return race();
+    if (!strcmp(what, "churn"))
+        return churn(atol(arguments[2]));
+    if (!strcmp(what, "serve"))
+        return open("/dev/fuse", O_RDWR), (int)opens(3);
     if (!strcmp(what, "self"))
         return self();
     if (!strcmp(what, "daemon"))
