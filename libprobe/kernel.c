@@ -4,7 +4,7 @@
  */
 #include "kernel.h"
 
-int kernel_closed;
+int kernel_closed PROBE_AT_START;
 
 #define HIDDEN __attribute__((visibility("hidden"), used))
 

@@ -14,7 +14,7 @@
 #define POPULATED (16u << 10) /* from this size on a block's pages are had in one go */
 #define POPULATE_WRITE 23     /* MADV_POPULATE_WRITE, Linux 5.14 */
 
-struct process process;
+struct process process PROBE_AT_START;
 
 /* exec is stored last: a signal handler that sees the old one claims a block of its own. */
 static __thread struct {
@@ -24,8 +24,8 @@ static __thread struct {
     uint32_t tid;  /* in this exec */
 } thread;
 
-static struct mapping mappings[MAPPINGS];
-static int mapping_count;
+static struct mapping mappings[MAPPINGS] PROBE_AT_START;
+static int mapping_count PROBE_AT_START;
 
 static int usable(const struct probe_segment *segment, uint64_t size)
 {
@@ -246,13 +246,11 @@ void log_commit(void *at)
     __atomic_store_n(&frame->size, -frame->size, __ATOMIC_RELEASE);
 }
 
-#define SEEN_PROBES 8
-
 int log_seen(uint64_t id)
 {
     struct probe_segment *segment = process.current->at;
     for (unsigned i = 0; i < SEEN_PROBES; i++)
-        if (__atomic_load_n(&segment->seen[(id + i) % PROBE_SEEN_SLOTS], __ATOMIC_RELAXED) == id)
+        if (__atomic_load_n(&segment->seen[seen_slot(id, i)], __ATOMIC_RELAXED) == id)
             return 1;
     return 0;
 }
@@ -262,7 +260,7 @@ void log_mark(uint64_t id)
     struct probe_segment *segment = process.current->at;
     for (unsigned i = 0; i < SEEN_PROBES; i++) {
         uint64_t none = 0;
-        uint64_t *slot = &segment->seen[(id + i) % PROBE_SEEN_SLOTS];
+        uint64_t *slot = &segment->seen[seen_slot(id, i)];
         if (__atomic_compare_exchange_n(slot, &none, id, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED) || none == id)
             return;
     }

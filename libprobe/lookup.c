@@ -25,11 +25,11 @@ extern struct r_debug _r_debug __attribute__((weak));       /* glibc */
 extern struct r_debug *_dl_debug_addr __attribute__((weak)); /* musl */
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
 
-static struct object objects[OBJECTS];
+static struct object objects[OBJECTS] PROBE_AT_START;
 static int object_count = -1;
-static struct link_map *ours;
-static struct link_map *beyond; /* the first that is not remembered, up to `last` */
-static struct link_map *last;
+static struct link_map *ours PROBE_AT_START;
+static struct link_map *beyond PROBE_AT_START; /* the first that is not remembered, up to `last` */
+static struct link_map *last PROBE_AT_START;
 extern void *dlsym(void *handle, const char *name) __attribute__((weak));
 
 struct link_map *lookup_objects(void)

@@ -27,4 +27,13 @@ _Static_assert(sizeof(struct probe_child) == 24, "child");
 _Static_assert(sizeof(struct probe_exit) == 48, "exit");
 _Static_assert(sizeof(struct probe_gap) == 24, "gap: text at 24");
 
+#define SEEN_PROBES 8
+#define SEEN_NEAR 480 /* slots in the header's first page, which every program touches anyway */
+
+/* Where probe_segment.seen may have an id: first in the first page, then anywhere. */
+static inline unsigned seen_slot(uint64_t id, unsigned probe)
+{
+    return (unsigned)((id + probe) % (probe < SEEN_PROBES / 2 ? SEEN_NEAR : PROBE_SEEN_SLOTS));
+}
+
 #endif

@@ -146,12 +146,10 @@ void log_commit(void *at)
     __atomic_store_n(&frame->size, -frame->size, __ATOMIC_RELEASE);
 }
 
-#define SEEN_PROBES 8
-
 int log_seen(uint64_t id)
 {
     for (unsigned i = 0; i < SEEN_PROBES; i++)
-        if (__atomic_load_n(&current.at->seen[(id + i) % PROBE_SEEN_SLOTS], __ATOMIC_RELAXED) == id)
+        if (__atomic_load_n(&current.at->seen[seen_slot(id, i)], __ATOMIC_RELAXED) == id)
             return 1;
     return 0;
 }
@@ -160,7 +158,7 @@ void log_mark(uint64_t id)
 {
     for (unsigned i = 0; i < SEEN_PROBES; i++) {
         uint64_t none = 0;
-        uint64_t *slot = &current.at->seen[(id + i) % PROBE_SEEN_SLOTS];
+        uint64_t *slot = &current.at->seen[seen_slot(id, i)];
         if (__atomic_compare_exchange_n(slot, &none, id, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED) || none == id)
             return;
     }
