@@ -318,10 +318,7 @@ static int noticed_process(struct notice *notice)
     }
 }
 
-/*
- * Who opens /dev/fuse serves a file system. A look-up of ours in it would wait for that program,
- * and that program, in a call of its own, for us. So from then on no file is looked at.
- */
+/* Of a program whose accesses are not read here; for others see file_opened. */
 static void notice_server(const struct notice *notice)
 {
     char text[PROBE_PATH_MAX];
@@ -329,8 +326,8 @@ static void notice_server(const struct notice *notice)
 #ifdef SYS_open
     path = notice->call->data.nr == SYS_open ? ARGUMENT(0) : path;
 #endif
-    if (path && memory_text(notice->thread, path, text) && text_equal(text, "/dev/fuse"))
-        files_serve();
+    if (path && memory_text(notice->thread, path, text))
+        files_serve(text);
 }
 
 int call_noticed(struct notice *notice)
@@ -345,7 +342,7 @@ int call_noticed(struct notice *notice)
         target->records = 0;
         return WATCH_HELLO_ANSWER;
     }
-    if (!files_served())
+    if (target->state != TARGET_RECORDED && !files_served())
         notice_server(notice);
     file_settle(target);
     if (noticed_process(notice) || target->state != TARGET_RECORDED)

@@ -13,7 +13,12 @@
 static int serves;
 
 int files_served(void) { return serves; }
-void files_serve(void) { serves = 1; }
+
+/*
+ * Who opens /dev/fuse serves a file system. A look-up of ours in it would wait for that program,
+ * and that program, in a call of its own, for us. So from then on no file is looked at.
+ */
+void files_serve(const char *opened) { serves |= text_equal(opened, "/dev/fuse"); }
 
 int path_is_kernels(const char *path)
 {
@@ -230,8 +235,10 @@ static void opened_for_writing(const struct notice *notice, const char *path, in
 void file_opened(const struct notice *notice, const char *path, int flags)
 {
     struct stat status, *found = NULL;
-    if (path_is_kernels(path))
+    if (path_is_kernels(path)) {
+        files_serve(path);
         return;
+    }
     int error = -kernel_stat_at(PROBE_AT_FDCWD, path, &status, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0);
     if (!error)
         found = &status;

@@ -110,7 +110,7 @@ HIDDEN_CALL void file_identity(uint8_t kind, uint16_t detail, int error, const c
                                const struct stat *status, struct target *target);
 /* Whether a program behind this listener serves a file system: then no file may be looked at. */
 HIDDEN_CALL int files_served(void);
-HIDDEN_CALL void files_serve(void);
+HIDDEN_CALL void files_serve(const char *opened);
 HIDDEN_CALL void file_fill(struct probe_identity *note, const struct stat *status);
 
 /* calls.c. The error to answer with instead of "go on"; 0 as a rule. */
