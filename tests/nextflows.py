@@ -21,6 +21,8 @@ PIPELINES = PLACE / "pipelines"
 CACHE = ROOT / ".cache" / "nextflow-25.04.4"
 WORK = re.compile(r"\b[0-9a-f]{2}/[0-9a-f]{30}\b")
 SHORT = re.compile(r"\b[0-9a-f]{2}/[0-9a-f]{6}\b")
+# A tip is drawn by lot; the warning depends on who is interrupted first.
+CHANCE = re.compile(r"Tip: |WARN: Got an interrupted exception")
 OURS = re.compile(r"^ *export (LD_PRELOAD|PROBE_RUN|PROBE_STEP)=.*\n", re.M)
 
 
@@ -89,7 +91,7 @@ def seen(directory: Path, done: subprocess.CompletedProcess[str]) -> Seen:
     tasks = [file.parent for file in sorted((directory / "work").rglob(".command.sh"))]
     return Seen(
         done.returncode,
-        Counter(_plain(line, directory) for line in done.stdout.splitlines()),
+        Counter(_plain(line, directory) for line in done.stdout.splitlines() if not CHANCE.match(line)),
         _plain(done.stderr, directory),
         {
             str(path.relative_to(directory)): _content(path, directory)
@@ -110,11 +112,15 @@ def _task(task: Path, directory: Path) -> tuple[str, ...]:
 
 
 def _content(path: Path, directory: Path) -> str:
+    if path.name == ".command.trace":  # times and sizes
+        return ""
     if path.is_symlink():
         return "-> " + _plain(str(path.readlink()), directory)
     text = path.read_text(errors="surrogateescape")
     if path.name == ".command.run":  # three exports are ours, and the blank line behind them
         text = re.sub(r"\n *(?=\n)", "", OURS.sub("", text))
+    if path.name == "index.csv":  # in the order in which tasks ended
+        text = "".join(sorted(text.splitlines(keepends=True)))
     return _plain(text, directory)
 
 

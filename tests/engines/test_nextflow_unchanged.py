@@ -69,7 +69,7 @@ def test_a_pipeline_runs_as_without(nextflow: Path, home: Path, tmp_path: Path, 
 def is_cacheable(step: Step) -> bool:
     """Tell whether a step was a task that ended well, done by Nextflow itself or by a command."""
     facts = step.declaration.facts if step.declaration else {}
-    return "process" in facts and not facts.get("failed") and not facts.get("stored")
+    return "process" in facts and not facts.get("failed") and not facts.get("store_dir")
 
 
 def test_the_plugin_stays_out_of_the_way_of_others(nextflow: Path, home: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from probe_core.model import Declaration
 
 FOLDER = "nextflow"  # below the run's declarations; one file a Nextflow process, one JSON object a line
 _TASK = ("tag", "hash", "index", "container", "values", "template", "runs_command", "cached", "stored")
-_END = ("failed", "aborted", "error_action", "native_id", "hostname", "patterns")
+_END = ("failed", "aborted", "error_action", "native_id", "hostname", "patterns", "store_dir")
 _RUN = (
     "version", "session", "run_name", "resume", "params", "profile", "stub_run", "preview", "command_line",
     "script_id", "repository", "revision", "commit", "container_engine", "work_dir", "launch_dir", "project_dir",

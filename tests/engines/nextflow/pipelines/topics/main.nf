@@ -1,5 +1,3 @@
-nextflow.preview.topic = true
-
 process TALK {
     input:
     val x

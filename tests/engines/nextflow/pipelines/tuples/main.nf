@@ -33,5 +33,5 @@ process USE {
 
 workflow {
     MAKE(channel.of([id: 'x', size: 3], [id: 'y', size: 5]))
-    USE(MAKE.out.pair, MAKE.out.versions.first().map { file -> file })
+    USE(MAKE.out.pair, MAKE.out.versions.toSortedList().map { files -> files.first() })
 }

@@ -26,7 +26,7 @@ final class Tasks {
     // Only as they are written: to ask for a directive evaluates it for good, and errorStrategy too early.
     private static final List<String> DIRECTIVES = List.of(
             "accelerator", "conda", "spack", "label", "cache", "scratch", "stageInMode", "stageOutMode",
-            "storeDir", "errorStrategy", "shell", "beforeScript", "afterScript", "containerOptions", "ext");
+            "errorStrategy", "shell", "beforeScript", "afterScript", "containerOptions", "ext");
     // What Nextflow has evaluated itself, for its trace.
     private static final List<String> TRACED = List.of(
             "tag", "module", "queue", "cpus", "memory", "disk", "time");
@@ -86,6 +86,7 @@ final class Tasks {
         told.put("status", status == null || status == Integer.MAX_VALUE ? null : status);
         Told.put(told, "failed", task::getFailed);
         Told.put(told, "aborted", task::getAborted);
+        Told.put(told, "store_dir", () -> task.getConfig().getStoreDir()); // evaluated long before
         Told.put(told, "error_action", () -> task.getErrorAction());
         Told.put(told, "outputs", () -> outputs(task));
         Told.put(told, "patterns", () -> patterns(task));
