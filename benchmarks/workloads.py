@@ -102,6 +102,58 @@ def makefile(place: Path) -> None:
     (place / "out").mkdir()
 
 
+STATIC = r"""
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static long each;
+static void *loop(void *from)
+{
+    char path[64], text[16];
+    for (long i = 0, at = (long)from; i < each; i++, at++) {
+        snprintf(path, sizeof path, "tree/%03ld/%02ld.txt", at / 100 % 500, at % 100);
+        int file = open(path, O_RDONLY);
+        if (file < 0 || read(file, text, sizeof text) < 0)
+            exit(1);
+        close(file);
+    }
+    return NULL;
+}
+int main(int count, char **arguments)
+{
+    pthread_t all[8];
+    int threads = count > 1 ? atoi(arguments[1]) : 1;
+    each = 50000 / threads;
+    for (long i = 0; i < threads; i++)
+        pthread_create(&all[i], NULL, loop, (void *)(i * each));
+    for (int i = 0; i < threads; i++)
+        pthread_join(all[i], NULL);
+    return 0;
+}
+"""
+
+
+def static_loop(place: Path) -> None:
+    """Build a static program that opens, reads and closes the 50,000 small files, by one thread or eight."""
+    small_files(place)
+    (place / "loop.c").write_text(STATIC)
+    compiler = os.environ.get("CC", "cc")
+    subprocess.run([compiler, "-O2", "-static", "-pthread", "-o", "loop", "loop.c"], cwd=place, check=True)
+
+
+def go_module(place: Path) -> None:
+    """Build a static program that opens, reads and closes 50,000 small files, by one thread or eight."""
+    (place / "go.mod").write_text("module example.com/small\n")
+    (place / "main.go").write_text(
+        'package main\nimport ("encoding/json"; "os")\nfunc main() { json.NewEncoder(os.Stdout).Encode(1) }\n'
+    )
+    subprocess.run(["go", "build", "-o", "small", "."], cwd=place, check=True)
+
+
+WATCHED = [str(BIN / "probe-record"), "-q", "--static=auto", "--"]
+GO_BUILD = ["go", "build", "-o", "small", "."]
 SNAKEMAKE = [str(BIN / "snakemake"), "-j2", "--quiet", "all", "--scheduler", "greedy"]
 
 WORKLOADS = (
@@ -129,6 +181,23 @@ WORKLOADS = (
         small_files,
         ["sh", "-c", "find tree -type f -print0 | xargs -0 cat"],
         "≤ 1.3",
+    ),
+    # The watching is done by processes of its own: here the wall counts, the CPU is the program's only.
+    Workload("static: 50,000 files read", static_loop, ["./loop"], "≤ 3.0", recorded=[*WATCHED, "./loop"]),
+    Workload(
+        "static: the same by 8 threads",
+        static_loop,
+        ["./loop", "8"],
+        "≤ 4",
+        recorded=[*WATCHED, "./loop", "8"],
+    ),
+    Workload(
+        "static: go build",
+        go_module,
+        GO_BUILD,
+        "≤ 1.15",
+        recorded=[*WATCHED, *GO_BUILD],
+        clean="rm -f small; echo \"// $(date +%s%N)\" >> main.go",
     ),
     Workload(
         "500 Snakemake jobs",
