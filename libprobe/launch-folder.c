@@ -147,7 +147,8 @@ static long attempt(struct recording *recording, const struct request *request)
     at = text_append(at, end, recording->id);
     if (at + 300 > end) /* room for the names of the segments */
         return failure(recording, "cannot use", recording->spool, -ENAMETOOLONG);
-    failed = make_folder(recording->folder, 0700);
+    failed = request->exclusive ? KERNEL(mkdirat, PROBE_AT_FDCWD, recording->folder, 0700, 0)
+                                : make_folder(recording->folder, 0700);
     if (failed < 0)
         return failure(recording, "cannot make", recording->folder, failed);
     return fill_folder(recording, request);

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#define PATIENCE_MS 1000
+#define PATIENCE_MS 5000
 
 static int has_description(const char *folder)
 {
@@ -76,6 +76,7 @@ static int open_for_parent(struct recording *recording, struct request *request)
     request->engine = is_make(request->root) ? "make" : NULL;
     id_of_process(id, request->root);
     request->id = id;
+    request->exclusive = 1;
     long failed = recording_open(recording, request);
     if (failed == -EEXIST)
         return wait_for_description(recording->folder);
@@ -115,6 +116,18 @@ static int make_told(const char *step)
     return step && text_begins(step, joined("make:", number_text(kernel_parent()), ":", NULL));
 }
 
+/* What make was called with, a word a line. */
+static const char *command_line(int pid)
+{
+    char path[64], *end = path + sizeof path, *text = grab(4096);
+    text_append(text_append_number(text_append(path, end, "/proc/"), end, (uint64_t)pid), end, "/cmdline");
+    long length = read_small_file(path, text, 4096);
+    for (long i = 0; i + 1 < length; i++)
+        if (!text[i])
+            text[i] = '\n';
+    return length > 0 ? text : "";
+}
+
 static void declare(const struct recording *recording, const char *key, const char *text)
 {
     static struct json json;
@@ -131,6 +144,8 @@ static void declare(const struct recording *recording, const char *key, const ch
     json_number(&json, kernel_pid());
     json_raw(&json, ",\"make\":");
     json_number(&json, kernel_parent());
+    json_raw(&json, ",\"arguments\":");
+    json_string(&json, command_line(kernel_parent()));
     json_raw(&json, ",\"started\":");
     json_number(&json, kernel_clock(CLOCK_REALTIME));
     json_raw(&json, ",\"directory\":");
@@ -143,28 +158,83 @@ static void declare(const struct recording *recording, const char *key, const ch
 }
 
 /* The text behind the option that ends in c: -c, -ec. */
-static const char *command_text(char **arguments)
+static char **command_text(char **arguments)
 {
     for (; *arguments; arguments++)
         if (**arguments == '-' && (*arguments)[text_length(*arguments) - 1] == 'c')
-            return arguments[1];
+            return arguments[1] ? arguments + 1 : NULL;
     return NULL;
 }
+
+/*
+ * Under .ONESHELL make gives the whole recipe at once, and takes the `@`, `-` and `+` off its later lines only
+ * for shells that it knows by name. Here they are taken off as make does it: where a line ends without an
+ * odd number of backslashes, all blanks and signs that follow.
+ */
+static char *without_signs(const char *text)
+{
+    char *result = grab(text_length(text) + 1), *to = result;
+    while (*text) {
+        int escaped = 0;
+        while (*text == ' ' || *text == '\t' || *text == '@' || *text == '-' || *text == '+')
+            text++;
+        while (*text) {
+            char letter = *to++ = *text++;
+            if (letter == '\n' && !escaped)
+                break;
+            escaped = letter == '\\' && !escaped;
+        }
+    }
+    *to = 0;
+    return result;
+}
+
+/* Only a whole recipe has a line that ends without a backslash. */
+static int is_whole_recipe(const char *text)
+{
+    for (int escaped = 0; *text; text++) {
+        if (*text == '\n' && !escaped && text[1])
+            return 1;
+        escaped = *text == '\\' && !escaped;
+    }
+    return 0;
+}
+
+static const char help[] =
+    "usage: make SHELL=probe-sh [ARGUMENT]...\n"
+    "The recorder as make's shell: becomes ${PROBE_SHELL:-/bin/sh} for each recipe line and records what it does.\n"
+    "All recipes of one make, and of the makes below, are one run; the next `probe` command takes it in.\n"
+    "\n"
+    "  PROBE_SHELL  the shell to become, e.g. /bin/bash\n"
+    "  PROBE_SPOOL  where runs lie until they are taken in\n"
+    "\n"
+    "`probe make` does more and changes less. SHELL= on make's command line\n"
+    "  - replaces the Makefile's own SHELL and those of single targets (PROBE_SHELL stands for all of them);\n"
+    "  - makes make start a shell for each line, also for those it would have executed itself: some ms each,\n"
+    "    and a command that is missing is told by the shell and not by make;\n"
+    "  - does not tell targets: they are looked for in the Makefile by the text of the line; where several fit,\n"
+    "    or none, a step is called by its first word; prerequisites are not told, and nothing is checked;\n"
+    "  - does not record make itself, nor a Makefile that says `override SHELL`.\n";
 
 void shell_main(char **arguments, char **environment)
 {
     static struct recording recording;
     struct request request = {.command = (char *[]){NULL}, .environment = environment};
     const char *shell = variable(environment, "PROBE_SHELL");
+    if (arguments[1] && text_equal(arguments[1], "--help"))
+        KERNEL(write, 1, help, sizeof help - 1, 0), leave(0);
     if (!shell || !*shell)
         shell = "/bin/sh";
     arguments[0] = (char *)shell;
-    const char *text = command_text(arguments + 1), *step = variable(environment, "PROBE_STEP");
+    char **text = command_text(arguments + 1);
+    const char *step = variable(environment, "PROBE_STEP");
+    if (text && is_whole_recipe(*text) && is_make(kernel_parent()))
+        *text = without_signs(*text);
     if (!join(&recording, &request) && !open_for_parent(&recording, &request))
         execute(arguments, environment, environment);
     if (text && !make_told(step)) {
         step = joined("make-sh:", number_text(kernel_parent()), ":", number_text(kernel_pid()), NULL);
-        declare(&recording, step, text);
+        declare(&recording, step, *text);
     }
     execute(arguments, recorded_environment(&request, &recording, step), environment);
 }

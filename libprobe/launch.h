@@ -21,6 +21,7 @@ struct request {
     size_t then_count;
     int root;             /* --prepare: pid of the process that is recorded; 0: the launcher itself */
     int prepare;
+    int exclusive;        /* only who makes the run's folder fills it: another gets -EEXIST */
     int policy;           /* enum watch_policy: for programs that no preload can enter */
     int verbose;
     int quiet;

@@ -106,3 +106,25 @@ def test_without_a_spool_make_goes_on(tmp_path: Path, needs, monkeypatch: pytest
     result = make(tmp_path, "fail")
     assert "probe: not recorded: cannot write" in result.stderr
     assert "Error 3" in result.stderr, "the recipe itself was run"
+
+
+def test_a_whole_recipe_runs_as_make_runs_it(tmp_path: Path, needs) -> None:
+    needs("make")
+    text = '.ONESHELL:\nout:\n\t@a=1\n\t  -@b="x\\\n\t-y"; echo $$a $$b > $@\n\t+@test -f $@\n'
+    results = []
+    for words in ([], [f"SHELL={SHELL}"]):
+        (tmp_path / "Makefile").write_text(text)
+        env = {**environment(), "PROBE_SPOOL": os.environ["PROBE_SPOOL"]}
+        done = subprocess.run(
+            ["make", *words], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        results.append((done.returncode, done.stdout, done.stderr, (tmp_path / "out").read_text()))
+        (tmp_path / "out").unlink()
+    assert results[0] == results[1]
+    assert results[0][0] == 0
+
+
+def test_help_tells_the_limits() -> None:
+    done = subprocess.run([SHELL, "--help"], capture_output=True, text=True, check=True)
+    assert "PROBE_SHELL" in done.stdout
+    assert "replaces the Makefile's own SHELL" in done.stdout

@@ -26,6 +26,7 @@ $(B)/prog: $(OBJ) | $(B)
 g1 g2 &: in
 	gen
 static.x: %.x: %.y z ; one line
+linked: z $(OBJ:%.o=%.l) ; link them
 first:: e
 	from e
 first:: f
@@ -65,10 +66,11 @@ def rules(tmp_path: Path) -> Rules:
         (b"p.tab.h", b"p", [b"p.y"], 13, "bison $<"),
         (b"g2", b"", [b"in"], 15, "gen"),
         (b"static.x", b"static", [b"static.y", b"z"], 17, "one line"),
-        (b"first", b"", [b"e"], 18, "from e"),
-        (b"first", b"", [b"f"], 20, "from f"),
-        (b"with blank", b"", [b"d#1"], 30, "blank"),
-        (b"s.c", b"s", [b"s.l"], 32, "flex $<"),
+        (b"linked", b"", [b"z", b"a.l", b"b.l", b"c.l"], 18, "link them"),
+        (b"first", b"", [b"e"], 19, "from e"),
+        (b"first", b"", [b"f"], 21, "from f"),
+        (b"with blank", b"", [b"d#1"], 31, "blank"),
+        (b"s.c", b"s", [b"s.l"], 33, "flex $<"),
     ],
 )
 def test_a_rule_is_found_with_its_line_and_its_recipe_as_it_is_written(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -12,13 +11,13 @@ from typing import Any
 
 from probe_core.hooks import Declared
 from probe_core.model import Declaration
+from probe_make import shell_lines
 from probe_make.makefile import absolute
 from probe_make.rules import Rules, without_steps
 from probe_make.surroundings import FIELD, FOLDER, LINE
 
 FIELDS = 12  # of a line, without its version
 MOST_WORDS = 6  # a file name with more blanks than that is not put together again
-SHELL_LINES = "probe-sh"
 
 
 @dataclass
@@ -69,7 +68,11 @@ def declared(run_folder: Path) -> Declared | None:
     folder = run_folder / "declarations"
     reading = Reading()
     _read_makes(folder / FOLDER, reading)
-    _read_shell_lines(folder / SHELL_LINES, reading)
+    for told in shell_lines.read(folder):
+        if isinstance(told, str):
+            reading.gaps.append(told)
+        else:
+            reading.steps[told.key] = told
     if not reading.steps and not reading.gaps:
         return None
     steps = tuple(reading.steps.values())
@@ -209,42 +212,3 @@ def _described(path: bytes) -> dict[str, Any]:
     except OSError:
         return {"path": name, "digest": None}
     return {"path": name, "digest": f"sha256:{digest}"}
-
-
-def _read_shell_lines(file: Path, reading: Reading) -> None:
-    """Read the lines of probe-sh: recipe lines of which make did not tell the target."""
-    try:
-        lines = file.read_bytes().splitlines()
-    except FileNotFoundError:
-        return
-    for text in lines:
-        try:
-            line = json.loads(text)
-            step = _shell_declaration(line)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            reading.gaps.append("a line that probe-sh wrote cannot be understood")
-            continue
-        reading.steps[step.key] = step
-
-
-def _shell_declaration(line: dict[str, Any]) -> Declaration:
-    # The text itself is not kept: the shell's own arguments have it, with secrets taken out.
-    head = _head(line["command"])
-    return Declaration(
-        key=os.fsencode(line["key"]),
-        engine="make",
-        rule=head,
-        name=head,
-        started=int(line["started"]),
-        directory=os.fsencode(line["directory"]),
-        facts={"make": str(line["make"]), "note": "target not told by make SHELL=; `probe make` tells it"},
-    )
-
-
-def _head(command: str) -> str:
-    """The first word of a recipe line that names a program: without assignments and open brackets."""
-    for word in command.replace("(", " ").replace("{", " ").replace(";", " ").split():
-        name, equals, _ = word.partition("=")
-        if not (equals and name.isidentifier()):
-            return word.rsplit("/", 1)[-1] or word
-    return "recipe"

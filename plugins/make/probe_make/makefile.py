@@ -52,10 +52,11 @@ class Text:
     rules: list[Rule] = field(default_factory=list)
     phony: set[bytes] = field(default_factory=set)
     variables: dict[bytes, bytes | None] = field(default_factory=dict)  # None: not plain
-    one_shell: bool = False
+    fixed: set[bytes] = field(default_factory=set)  # variables that the command line gives
+    included: list[bytes] = field(default_factory=list)  # names in `include` lines
 
     def read(self, path: bytes) -> None:
-        """Add the makefile at ``path``; one that cannot be read says nothing."""
+        """Add the makefile at ``path``, without what it includes; one that cannot be read says nothing."""
         try:
             with open(path, "rb") as file:  # noqa: PTH123 - the path is bytes
                 text = file.read(MOST_TEXT)
@@ -149,6 +150,8 @@ class _Reading:
     def _line(self, number: int, line: bytes) -> None:
         plain = _without_comment(re.sub(rb"[ \t]*\\\n[ \t]*", b" ", line)).strip()
         if not plain or (_DIRECTIVE.match(plain) and not _ASSIGNMENT.match(plain)):
+            if plain.startswith((b"include", b"-include", b"sinclude")):
+                self.text.included += _plain_words(self.text, plain.partition(b" ")[2])
             return  # comments and conditionals may stand inside a recipe
         self._close()
         assignment = _ASSIGNMENT.match(plain)
@@ -159,6 +162,8 @@ class _Reading:
 
     def _assign(self, name: bytes, operator: bytes, value: bytes) -> None:
         known = self.text.variables
+        if name in self.text.fixed:
+            return
         if operator == b"!=":
             known[name] = None
         elif operator == b"+=" and name in known:
@@ -182,7 +187,7 @@ class _Reading:
         if head is None:
             return
         number, plain = head
-        plain, semicolon, first = plain.partition(b";")
+        plain, semicolon, first = _outside(plain, b";")
         if semicolon:
             recipe = (first.strip(), *recipe)
         with suppress(NotPlainError):
@@ -196,11 +201,9 @@ class _Reading:
         if targets == (b".PHONY",):
             self.text.phony.update(_plain_words(self.text, right))
             return
-        if targets == (b".ONESHELL",):
-            self.text.one_shell = True
         if not targets or any(target.startswith(b".") and target[1:].isupper() for target in targets):
             return
-        middle, pattern, last = right.partition(b":")
+        middle, pattern, last = _outside(right, b":")
         if pattern:  # a static pattern rule: targets: pattern: prerequisites
             self._static(number, targets, words(self.text.expand(middle)), last, recipe)
             return
@@ -246,6 +249,12 @@ def _parted(head: bytes) -> tuple[bytes, bytes, bytes]:
     if found is None:
         raise NotPlainError
     return found[1], found[2], found[3]
+
+
+def _outside(text: bytes, separator: bytes) -> tuple[bytes, bytes, bytes]:
+    """Part ``text`` at the first ``separator`` that stands in no reference."""
+    found = re.match(rb"((?:\$\([^()]*\)|\$\{[^{}]*\}|\\.|[^" + separator + rb"])*+)" + separator, text, re.S)
+    return (text, b"", b"") if found is None else (found[1], separator, text[found.end() :])
 
 
 def _suffix_rule(
