@@ -18,7 +18,8 @@ _TASK = ("tag", "hash", "index", "container", "values", "template", "runs_comman
 _END = ("failed", "aborted", "error_action", "native_id", "hostname", "patterns", "store_dir")
 _RUN = (
     "version", "session", "run_name", "resume", "params", "profile", "stub_run", "preview", "command_line",
-    "script_id", "repository", "revision", "commit", "container_engine", "work_dir", "launch_dir", "project_dir",
+    "script_id", "repository", "revision", "commit", "container_engine", "work_dir", "launch_dir",
+    "project_dir",
 )  # fmt: skip
 _OF_TASK = "directives."
 _FATAL = ("TERMINATE", "FINISH")  # what Nextflow did about a failed task

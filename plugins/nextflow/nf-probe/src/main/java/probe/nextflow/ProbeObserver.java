@@ -27,6 +27,7 @@ final class ProbeObserver implements TraceObserverV2 {
     private final Set<Object> described = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean complained = new AtomicBoolean();
     private Session session;
+    private Surroundings surroundings;
 
     ProbeObserver(Recording recording) {
         this.recording = recording;
@@ -59,7 +60,7 @@ final class ProbeObserver implements TraceObserverV2 {
     @Override
     public void onFlowCreate(Session created) {
         session = created;
-        safely(() -> Surroundings.enter(session, recording));
+        safely(() -> surroundings = new Surroundings(session, recording));
         safely(() -> write("run", Runs.described(session)));
     }
 
@@ -80,9 +81,9 @@ final class ProbeObserver implements TraceObserverV2 {
     public void onTaskPending(TaskEvent event) {
         safely(() -> {
             TaskRun task = event.getHandler().getTask();
-            if (task.isContainerEnabled() && !Surroundings.enterContainer(task, recording)) {
-                write("gap", Map.of("key", Tasks.key(task), "text",
-                        "the container of " + task.lazyName() + " could not be given the recorder"));
+            if (surroundings != null && !surroundings.enter(task)) {
+                write("gap", Map.of("key", Tasks.key(task), "text", task.lazyName()
+                        + " was not given the recorder: its container engine, or its own options, leave no room"));
             }
         });
     }

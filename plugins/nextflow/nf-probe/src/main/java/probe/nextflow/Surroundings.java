@@ -11,66 +11,94 @@ import nextflow.processor.TaskConfig;
 import nextflow.processor.TaskRun;
 
 /**
- * What puts the recorder into every task: three variables of the configuration's {@code env} scope, which
- * Nextflow exports in each task's wrapper, and for containers the folders they name.
+ * What puts the recorder into every task: three variables.
  *
- * <p>Bash expands the values when the task runs. A library that is not there (another host, an image without
- * the mount) is left out, so that no loader complains into the task's output. A step's key ends with the last
- * 33 bytes of the work directory: Nextflow's own name of the task.
+ * <p>Without containers they stand in the configuration's {@code env} scope, which Nextflow exports in each
+ * task's wrapper. Where containers are enabled that scope would have Nextflow start each container through
+ * bash, which an image need not have: there a container gets them by its engine's own options, with the
+ * folders they name, and a task without container by its {@code beforeScript}. What the user wrote is kept.
+ *
+ * <p>Bash expands the values when the task runs. A library that is not there (on another host) is left out, so
+ * that no loader complains into the task's output. A step's key ends with the last 33 bytes of the work
+ * directory: Nextflow's own name of the task.
  */
 final class Surroundings {
     static final String KEY = "nextflow:";
     private static final String OPTIONS = "containerOptions";
-    private static final Map<String, Optional<Object>> ORIGINALS = new ConcurrentHashMap<>();
+    private static final String BEFORE = "beforeScript";
+    private static final String PRELOAD = "LD_PRELOAD";
 
-    private Surroundings() {}
+    private final Recording recording;
+    private final boolean containers;
+    private final Map<String, Optional<Object>> originals = new ConcurrentHashMap<>(); // by what we made of them
 
-    /** Adds to the configuration's environment, around what the user's own says. */
-    static void enter(Session session, Recording recording) {
+    Surroundings(Session session, Recording recording) {
+        this.recording = recording;
+        ContainerConfig container = session.getContainerConfig();
+        containers = container != null && container.isEnabled();
         Map<String, Object> environment = environmentOf(session);
-        Object mine = environment.get("LD_PRELOAD");
-        String rest = mine == null ? "${LD_PRELOAD:-}" : mine.toString();
-        String library = recording.library;
-        environment.put("LD_PRELOAD",
-                "$(case :" + rest + ": in (*:" + library + ":*) ;; (*) [ -r " + library + " ] && printf %s "
-                + library + ":;; esac)" + rest);
-        environment.put("PROBE_RUN", quoted(recording.folder.toString()));
-        environment.put("PROBE_STEP", KEY + "${PROBE_TASK:-${PWD: -33}}");
+        Object mine = environment.get(PRELOAD);
+        if (!containers || mine != null) {
+            environment.put(PRELOAD, preload(mine == null ? "${LD_PRELOAD:-}" : mine.toString()));
+        }
+        if (!containers) {
+            environment.put("PROBE_RUN", quoted(recording.folder.toString()));
+            environment.put("PROBE_STEP", KEY + "${PWD: -33}");
+        }
     }
 
-    /** Lets a task's container see the library and the run's folder, and know its step. */
-    static boolean enterContainer(TaskRun task, Recording recording) {
-        ContainerConfig container = task.getContainerConfig();
-        String engine = container == null ? "" : String.valueOf(container.getEngine());
-        TaskConfig config = task.getConfig();
-        Object written = config.getRawValue(OPTIONS);
-        if (written instanceof String text && ORIGINALS.containsKey(text)) {
-            written = ORIGINALS.get(text).orElse(null); // a retry: its configuration was copied from the first one's
-            config.put(OPTIONS, written);
+    /** Enters one task that is about to be submitted; false: its container cannot be entered. */
+    boolean enter(TaskRun task) {
+        if (!containers) {
+            return true;
         }
-        Object own = config.get(OPTIONS);
-        String added = options(engine, recording, Tasks.key(task).substring(KEY.length()));
-        if (added == null || (own != null && !(own instanceof CharSequence))) {
+        if (!task.isContainerEnabled()) {
+            String exports = "export PROBE_RUN=\"" + quoted(recording.folder.toString()) + "\" PROBE_STEP=\""
+                    + Tasks.key(task) + "\" LD_PRELOAD=\"" + preload("${LD_PRELOAD:-}") + "\"";
+            return extend(task.getConfig(), BEFORE, "\n", exports);
+        }
+        ContainerConfig container = task.getContainerConfig();
+        String options = options(container == null ? "" : String.valueOf(container.getEngine()), Tasks.key(task));
+        return options != null && extend(task.getConfig(), OPTIONS, " ", options);
+    }
+
+    /** Adds to a directive, whatever it is written as. False where it has a form that takes no addition. */
+    private boolean extend(TaskConfig config, String directive, String between, String added) {
+        Object written = config.getRawValue(directive);
+        if (written instanceof String text && originals.containsKey(text)) {
+            written = originals.get(text).orElse(null); // a retry: its directives are copies of the first one's
+            config.put(directive, written);
+        }
+        Object own = config.get(directive);
+        boolean takes = own == null || own instanceof CharSequence;
+        if (!takes || (OPTIONS.equals(directive) && own != null && own.toString().contains(PRELOAD))) {
             return false;
         }
-        String whole = own == null ? added : own + " " + added;
-        ORIGINALS.put(whole, Optional.ofNullable(written));
-        config.put(OPTIONS, whole);
+        String whole = own == null || own.toString().isBlank() ? added : own + between + added;
+        originals.put(whole, Optional.ofNullable(written));
+        config.put(directive, whole);
         return true;
     }
 
-    private static String options(String engine, Recording recording, String task) {
+    private String options(String engine, String step) {
         String library = recording.library;
         Path run = recording.folder;
+        String[] variables = {PRELOAD + "=" + library, "PROBE_RUN=" + run, "PROBE_STEP=" + step};
         return switch (engine) {
-            case "docker", "podman" ->
-                "-v " + library + ":" + library + ":ro -v " + run + ":" + run + " -e PROBE_TASK=" + task;
-            case "singularity", "apptainer" ->
-                "-B " + library + ":" + library + ":ro -B " + run + ":" + run + " --env PROBE_TASK=" + task;
-            case "charliecloud" ->
-                "-b " + library + ":" + library + " -b " + run + ":" + run + " --set-env=PROBE_TASK=" + task;
+            case "docker", "podman" -> "-v " + library + ":" + library + ":ro -v " + run + ":" + run
+                    + " -e " + String.join(" -e ", variables);
+            case "singularity", "apptainer" -> "-B " + library + ":" + library + ":ro -B " + run + ":" + run
+                    + " --env " + String.join(" --env ", variables);
+            case "charliecloud" -> "-b " + library + ":" + library + " -b " + run + ":" + run
+                    + " --set-env=" + String.join(" --set-env=", variables);
             default -> null;
         };
+    }
+
+    private String preload(String rest) {
+        String library = recording.library;
+        return "$(case :" + rest + ": in (*:" + library + ":*) ;; (*) [ -r " + library + " ] && printf %s "
+                + library + ":;; esac)" + rest;
     }
 
     @SuppressWarnings("unchecked")
