@@ -98,14 +98,14 @@ def _read_makes(folder: Path, reading: Reading) -> None:
         step = _declaration(line, names, rules)
         before = reading.steps.get(step.key)
         reading.steps[step.key] = step if before is None else _both(before, step)
-        reading.makefiles.update(absolute(line.directory, name) for name in line.makefiles.split())
         reading.versions.add(os.fsdecode(line.version))
 
 
 def _rules(line: Line, reading: Reading) -> Rules:
     known = (line.directory, line.makefiles)
     if known not in reading.rules:
-        reading.rules[known] = Rules(line.directory, dict.fromkeys(line.makefiles.split()))
+        rules = reading.rules[known] = Rules(line.directory, dict.fromkeys(line.makefiles.split()))
+        reading.makefiles.update(rules.makefiles)
     return reading.rules[known]
 
 
@@ -179,7 +179,7 @@ def _declaration(line: Line, names: Names, rules: Rules) -> Declaration:
         "make": os.fsdecode(line.process),
         "scheduler": line.scheduler,
         "chains_rebuild": True,
-        "makefiles": [os.fsdecode(absolute(line.directory, name)) for name in line.makefiles.split()],
+        "makefiles": [os.fsdecode(path) for path in rules.makefiles],
     }
     if line.member:
         facts["member"] = os.fsdecode(line.member)

@@ -24,6 +24,7 @@ _TARGET_ASSIGNMENT = re.compile(
 _DIRECTIVE = re.compile(
     rb"(?:ifn?eq|ifn?def|else|endif|-?include|sinclude|vpath|export|unexport|undefine|load|-load)\b"
 )
+_DEFINE = re.compile(rb"(?:override\s+)?define\b")
 _REFERENCE = re.compile(rb"\$(?:\(([^()${}]*)\)|\{([^(){}$]*)\}|(.))", re.S)
 
 
@@ -115,6 +116,8 @@ def stem_of(pattern: bytes, name: bytes) -> bytes | None:
 
 def words(text: bytes) -> tuple[bytes, ...]:
     """Give the names in a list, as make splits and unquotes them."""
+    if b"\\" not in text:
+        return tuple(word.removeprefix(b"./") for word in text.split())
     found = re.findall(rb"(?:\\[ #:%]|\S)+", text)
     return tuple(re.sub(rb"\\([ #:%])", rb"\1", word).removeprefix(b"./") for word in found)
 
@@ -132,7 +135,7 @@ class _Reading:
     def lines(self, text: bytes) -> None:
         """Read all lines."""
         for number, line in _logical(text):
-            if self.define or re.match(rb"(?:override\s+)?define\b", line.strip()):
+            if self.define or (b"define" in line and _DEFINE.match(line.strip())):
                 self._define(line.strip())
             elif line.startswith(b"\t") and self.head is not None:
                 self.recipe.append(line[1:].rstrip(b"\n"))
@@ -143,18 +146,20 @@ class _Reading:
     def _define(self, line: bytes) -> None:
         if line.startswith(b"endef"):
             self.define -= 1
-        elif re.match(rb"(?:override\s+)?define\b", line):
+        elif _DEFINE.match(line):
             self._close()
             self.define += 1
 
     def _line(self, number: int, line: bytes) -> None:
-        plain = _without_comment(re.sub(rb"[ \t]*\\\n[ \t]*", b" ", line)).strip()
+        if b"\n" in line:
+            line = re.sub(rb"[ \t]*\\\n[ \t]*", b" ", line)
+        plain = _without_comment(line).strip()
         if not plain or (_DIRECTIVE.match(plain) and not _ASSIGNMENT.match(plain)):
             if plain.startswith((b"include", b"-include", b"sinclude")):
                 self.text.included += _plain_words(self.text, plain.partition(b" ")[2])
             return  # comments and conditionals may stand inside a recipe
         self._close()
-        assignment = _ASSIGNMENT.match(plain)
+        assignment = _ASSIGNMENT.match(plain) if b"=" in plain else None
         if assignment:
             self._assign(*assignment.groups())
         elif b":" in plain:
@@ -195,7 +200,7 @@ class _Reading:
 
     def _rule(self, number: int, head: bytes, recipe: tuple[bytes, ...]) -> None:
         left, separator, right = _parted(head)
-        if _TARGET_ASSIGNMENT.match(right):
+        if b"=" in right and _TARGET_ASSIGNMENT.match(right):
             return
         targets = words(self.text.expand(left))
         if targets == (b".PHONY",):
@@ -245,6 +250,10 @@ def _plain_words(text: Text, names: bytes) -> Iterator[bytes]:
 
 
 def _parted(head: bytes) -> tuple[bytes, bytes, bytes]:
+    if not any(odd in head for odd in (b"$", b"&", b"\\")):
+        left, _, right = head.partition(b":")
+        double = right.startswith(b":")
+        return left.rstrip(), b"::" if double else b":", right[double:]
     found = re.match(rb"((?:\$\([^()]*\)|\$\{[^{}]*\}|\\:|[^:&]|&(?!:))*?)\s*(&?::?)(.*)\Z", head, re.S)
     if found is None:
         raise NotPlainError
@@ -253,6 +262,8 @@ def _parted(head: bytes) -> tuple[bytes, bytes, bytes]:
 
 def _outside(text: bytes, separator: bytes) -> tuple[bytes, bytes, bytes]:
     """Part ``text`` at the first ``separator`` that stands in no reference."""
+    if separator not in text:
+        return text, b"", b""
     found = re.match(rb"((?:\$\([^()]*\)|\$\{[^{}]*\}|\\.|[^" + separator + rb"])*+)" + separator, text, re.S)
     return (text, b"", b"") if found is None else (found[1], separator, text[found.end() :])
 
@@ -286,7 +297,7 @@ def _logical(text: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _without_comment(line: bytes) -> bytes:
-    found = re.search(rb"(?<!\\)#", line)
+    found = re.search(rb"(?<!\\)#", line) if b"#" in line else None
     return line[: found.start()] if found else line
 
 

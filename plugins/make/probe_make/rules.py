@@ -38,8 +38,9 @@ class Rules:
     def __init__(self, directory: bytes, makefiles: Iterable[bytes]) -> None:
         self.directory = directory
         self.text = Text()
-        for name in makefiles:
-            self.text.read(absolute(directory, name))
+        self.makefiles = self._absolute(makefiles)
+        for path in self.makefiles:
+            self.text.read(path)
         self._exact: dict[bytes, list[Rule]] = {}
         self._patterns: list[Rule] = []
         for rule in self.text.rules:
