@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import compress, groupby
+from itertools import chain, compress, groupby
 from operator import itemgetter
 
 from probe_core.capture.trace import NONE, Kind, Trace
@@ -156,6 +156,13 @@ def merge(base: Accesses, more: Iterable[Row]) -> Accesses:
     """Both in order of ``first``; of equal times those of ``more`` come first. ``more`` is sorted."""
     out = Accesses()
     names = ("first", "exec", "version", "act", "last", "count", "error")
+    more = list(more)
+    if len(base) < len(more) * 8:  # a row costs less than the stretch between two others
+        rows = zip(*(getattr(base, name) for name in names), strict=True)
+        both = sorted(chain(more, rows), key=itemgetter(0))
+        for name, values in zip(names, zip(*both, strict=True), strict=False):
+            getattr(out, name).extend(values)
+        return out
     begin = 0
     times = base.first
     places = ((bisect_right(times, row[0] - 1), row) for row in more)
