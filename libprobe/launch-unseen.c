@@ -75,7 +75,7 @@ void note_unseen(const char *folder, const char *path, char **arguments, uint32_
     if (!segment)
         return;
     uint64_t at = __atomic_fetch_add(&segment->next, ROOM, __ATOMIC_RELAXED);
-    if (at + ROOM > size) {
+    if (at + ROOM > size - PROBE_BLOCK_UNIT) {
         __atomic_fetch_add(&segment->lost, 2, __ATOMIC_RELAXED);
         return;
     }

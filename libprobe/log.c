@@ -118,6 +118,33 @@ static struct mapping *next_segment(struct mapping *full)
     return made;
 }
 
+/* The block is this exec's, and holds one frame. */
+static void fill_last_unit(struct probe_segment *segment)
+{
+    char *at = (char *)segment + segment->size - PROBE_BLOCK_UNIT;
+    struct probe_block *block = (struct probe_block *)(void *)at;
+    struct probe_gap *gap = (struct probe_gap *)(block + 1);
+    block->size = PROBE_BLOCK_UNIT;
+    block->pid = own->pid;
+    block->tid = (uint32_t)kernel_thread();
+    block->exec = own->exec;
+    block->base = log_now();
+    gap->frame.kind = PROBE_GAP;
+    gap->reason = PROBE_NO_ROOM;
+    gap->pid = own->pid;
+    size_t size = (sizeof *gap + 1 + 7) & ~(size_t)7;
+    block->used = (uint32_t)(sizeof *block + size);
+    __atomic_store_n(&gap->frame.size, -(int32_t)size, __ATOMIC_RELEASE);
+    __atomic_store_n(&block->magic, PROBE_BLOCK_MAGIC, __ATOMIC_RELEASE);
+}
+
+/* No room, and no further segment: the reserved unit tells it, and which program was the first to meet it. */
+static void tell_full(struct probe_segment *segment)
+{
+    if (own->exec && !__atomic_exchange_n(&segment->told_full, 1, __ATOMIC_RELAXED))
+        fill_last_unit(segment);
+}
+
 static struct probe_block *claim_units(uint32_t bytes, uint64_t *id)
 {
     struct mapping *segment = __atomic_load_n(&process.current, __ATOMIC_ACQUIRE);
@@ -127,14 +154,18 @@ static struct probe_block *claim_units(uint32_t bytes, uint64_t *id)
     }
     while (segment) {
         uint64_t at = __atomic_fetch_add(&segment->at->next, bytes, __ATOMIC_RELAXED);
-        if (at <= segment->size && bytes <= segment->size - at) {
+        uint64_t end = segment->size - PROBE_BLOCK_UNIT;
+        if (at <= end && bytes <= end - at) {
             *id = (uint64_t)segment->at->number << 32 | at / PROBE_BLOCK_UNIT;
             char *block = (char *)segment->at + at;
             if (bytes >= POPULATED)
                 KERNEL(madvise, (uintptr_t)block & -(uintptr_t)PROBE_PAGE, bytes, POPULATE_WRITE, 0);
             return (struct probe_block *)(void *)block;
         }
-        segment = next_segment(segment);
+        struct mapping *next = next_segment(segment);
+        if (!next)
+            tell_full(segment->at);
+        segment = next;
     }
     process.full = RETRY_AFTER;
     return NULL;

@@ -7,7 +7,8 @@
  * segment  a preallocated file, mapped shared by every process of one host.
  *          Its header fills PROBE_HEADER_SIZE bytes; blocks follow.
  * block    a run of PROBE_BLOCK_UNIT-sized units claimed by one thread by an
- *          atomic add on segment.next. A unit whose magic is 0 was claimed by a
+ *          atomic add on segment.next. The last unit is kept for who finds no room
+ *          and can make no further segment: it says so there, once a segment. A unit whose magic is 0 was claimed by a
  *          process that died before it wrote the block's header: skip it.
  * frame    claimed by an atomic add on block.used, committed by one store of
  *          frame.size. 0 = claimed, > 0 = being written (size in bytes, whole
@@ -44,7 +45,8 @@ struct probe_segment {
     int64_t monotonic;          /* CLOCK_MONOTONIC and CLOCK_REALTIME, in ns, */
     int64_t realtime;           /*   read together at creation */
     char host[65];              /* uname nodename, NUL-terminated */
-    uint8_t padding[7];
+    uint8_t told_full;          /* the last unit has been claimed, for the gap NO_ROOM; atomic */
+    uint8_t padding[6];
     uint32_t number;            /* 0, 1, 2 … of this host in this run */
     uint32_t newest;            /* in number 0 only: highest number that exists; atomic */
     uint64_t next;              /* offset of the first free unit; atomic; may pass size */

@@ -79,6 +79,13 @@ int64_t frames_tick(void)
     return tick;
 }
 
+/* The last unit is kept, see record.h. */
+static int fits(uint64_t at, uint32_t size)
+{
+    uint64_t end = current.size - PROBE_BLOCK_UNIT;
+    return at <= end && size <= end - at;
+}
+
 static int new_block(size_t frame)
 {
     size_t least = (sizeof(struct probe_block) + frame + 8 + PROBE_BLOCK_UNIT - 1) / PROBE_BLOCK_UNIT * PROBE_BLOCK_UNIT;
@@ -86,10 +93,10 @@ static int new_block(size_t frame)
     uint64_t at;
     do {
         at = __atomic_fetch_add(&current.at->next, size, __ATOMIC_RELAXED);
-        if (at <= current.size && size <= current.size - at)
+        if (fits(at, size))
             break;
     } while (next_segment());
-    if (at > current.size || size > current.size - at)
+    if (!fits(at, size))
         return 0;
     struct probe_block *block = (struct probe_block *)(void *)((char *)current.at + at);
     if (!writer->exec)

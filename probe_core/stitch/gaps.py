@@ -38,7 +38,7 @@ TEXTS: dict[GapReason, tuple[str, str]] = {
         "record inside the container or the new root, with probe-record copied there",
     ),
     GapReason.NO_ROOM: (
-        "there was no room to record more (disk full, quota or read-only spool)",
+        "there was no room to record more (disk full, quota or read-only spool), {about} met it first",
         "free space, or set PROBE_SPOOL to a folder on another disk, and record again",
     ),
     GapReason.RAW_CALL: (

@@ -53,7 +53,9 @@ def gaps_of(
         about = redactor.path(redactor.text(tree.programs[number].path))
         made = gap(GapReason.NOT_ENTERED, about, exec=exec_of[number], step=step_of[number])
         found.setdefault((made.reason, about, exec_of[number]), made)
-    return [*found.values(), *(_of_fault(fault, tree, exec_of) for fault in trace.faults)]
+    told = any(made.reason is GapReason.NO_ROOM for made in found.values())  # by a program that met it
+    faults = (fault for fault in trace.faults if not (told and fault.reason.startswith("lost")))
+    return [*found.values(), *(_of_fault(fault, tree, exec_of) for fault in faults)]
 
 
 def _is_ours(path: bytes) -> bool:
@@ -68,6 +70,7 @@ def _of_fault(fault: Fault, tree: Tree, exec_of: Sequence[int]) -> Gap:
     if fault.reason.startswith("torn"):
         return gap(GapReason.TORN, fault.segment.encode(), exec=exec_number)
     if fault.reason.startswith("lost"):
-        return gap(GapReason.NO_ROOM, fault.segment.encode(), exec=exec_number)
+        sentence = f"{fault.count} notes found no room (disk full, quota or read-only spool)"
+        return gap(GapReason.NO_ROOM, fault.segment.encode(), exec=exec_number, detail=sentence)
     sentence = f"a part of {where} could not be read: {fault.reason}{times}"
     return gap(GapReason.UNREADABLE_SEGMENT, fault.segment.encode(), exec=exec_number, detail=sentence)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from recording import environment
+from calls.recorded import program
+from probe_core.model import GapReason
+from recording import environment, record
 
 PROBE = Path(sys.executable).parent / "probe"
 
@@ -179,3 +181,12 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     place.write_text("this is not a database" * 100)
     done = probe("--debug", "runs", cwd=tmp_path, PROBE_HISTORY=str(place))
     assert b"Traceback" in done.stderr
+
+
+def test_a_full_segment_is_one_gap_that_names_the_program(tmp_path: Path) -> None:
+    """Where no further segment may be made the program goes on, and the run says who met it."""
+    seen = record(["sh", "-c", f"ulimit -f 1000; {program('busy')}; true"], tmp_path, tmp_path / "spool")
+    assert seen.result.returncode == 0
+    (gap,) = seen.graph.gaps
+    assert gap.reason is GapReason.NO_ROOM
+    assert gap.about.endswith(b"busy-gcc")

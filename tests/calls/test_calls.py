@@ -143,6 +143,8 @@ def test_no_room_for_another_segment(tmp_path: Path) -> None:
     kept = {frame.path for frame in recorded.of("LOOKUP") if len(frame.path) == 200}
     assert 10000 < len(kept) < 30000
     assert lost(recorded.folder) == 30000 - len(kept) + 1  # and the EXIT
+    (gap,) = recorded.of("GAP")  # in the place that is kept for it
+    assert (gap.more["reason"], gap.exec) == (8, recorded.of("START")[-1].exec)
 
 
 def test_seccomp_filter_that_kills(tmp_path: Path) -> None:
