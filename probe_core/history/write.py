@@ -62,9 +62,12 @@ def remove_unused_texts(database: Connection) -> None:
 def intern(database: Connection, bodies: Iterable[bytes]) -> dict[bytes, int]:
     """Give the ids of texts, adding those that are new; inside a transaction."""
     wanted = sorted(set(bodies))
-    database.many("text (body)", ((body,) for body in wanted), 1, ignore=True)
     found = database.among("SELECT body, id FROM text WHERE body IN ({})", wanted)
-    return {bytes(body): key for body, key in found}
+    ids = {bytes(body): key for body, key in found}
+    (last,) = database.one("SELECT coalesce(max(id), 0) FROM text") or (0,)
+    new = {body: key for key, body in enumerate((one for one in wanted if one not in ids), last + 1)}
+    database.many("text (body, id)", new.items(), 2)
+    return ids | new
 
 
 def _texts(graph: RunGraph) -> Iterator[bytes]:
