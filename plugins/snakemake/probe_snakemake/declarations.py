@@ -11,7 +11,7 @@ from typing import Any
 
 from probe_core.hooks import Declared
 from probe_core.model import Declaration
-from probe_snakemake.recording import FOLDER
+from probe_snakemake import FOLDER
 
 # What stands in fields of the declaration; all else a line tells is a fact.
 _FIELDS = frozenset(

@@ -15,9 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from probe_snakemake import describe, seam
-
-FOLDER = "snakemake"  # below the run's declarations; one file a Snakemake process, one JSON object a line
+from probe_snakemake import FOLDER, describe, seam
 
 
 def begin(workflow: Any) -> Recording:
