@@ -70,5 +70,5 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
         "MAKE_TERMOUT",
         "MAKE_TERMERR",
     )
-    for name in ("PROBE_RUN", "PROBE_STEP", "LD_PRELOAD", *made):
+    for name in ("PROBE_RUN", "PROBE_STEP", "PROBE_STATIC", "LD_PRELOAD", *made):
         monkeypatch.delenv(name, raising=False)

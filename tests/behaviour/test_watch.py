@@ -408,3 +408,19 @@ def test_many_short_threads(static: Path, tmp_path: Path) -> None:
     reads = [frame for frame in seen.of("READ") if frame.path == str(tmp_path / "input")]
     assert [frame.more["count"] for frame in reads] == [6000]
     assert [frame.kind for frame in seen.of("START", "FORKED", "EXIT")] == ["START", "EXIT"]
+
+
+def test_a_prepared_run(static: Path, tmp_path: Path) -> None:
+    """Nobody waits for a prepared run: its server lives as long as its root, here the test itself."""
+    (tmp_path / "input").write_text("text\n")
+    command = [LAUNCHER, "--spool", tmp_path / "spool", "--static=watch", "--prepare"]
+    command += ["--root", str(os.getpid())]
+    made = subprocess.run(command, env=environment(), capture_output=True, check=True, timeout=30).stdout
+    variables = dict(pair.split("=", 1) for pair in made.decode().split("\0") if pair)
+    script = "import os, sys; os.waitpid(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)"
+    words = [sys.executable, "-c", script, static, "opens", "3"]
+    subprocess.run(words, env=environment(variables), cwd=tmp_path, check=True)
+    run = only_run(tmp_path)
+    assert eventually(lambda: not workers(run.name))
+    reads = [frame for frame in frames(run) if frame.kind == "READ" and frame.path == str(tmp_path / "input")]
+    assert [frame.more["count"] for frame in reads] == [3]
