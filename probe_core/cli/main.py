@@ -7,6 +7,7 @@ without click; whatever is not plain (an unknown option, --help) goes to click, 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -43,6 +44,7 @@ def main() -> None:
 
 def _run(words: Sequence[str]) -> object:
     if words and not words[0].startswith("-") and (words[0] == "record" or words[0] not in VERBS):
+        gc.disable()  # soon another program: collecting among the modules imported would be 4 % of the start
         from probe_core.cli.recording import engine_request, plain_request, start
 
         request = plain_request(words[1:]) if words[0] == "record" else engine_request(words)
