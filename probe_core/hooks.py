@@ -49,7 +49,8 @@ class Declared:
 class Engine(Protocol):
     """A workflow engine, as its adapter tells it.
 
-    It may also have ``limits() -> Iterable[str]``: sentences on what it lacks here, for `probe doctor`.
+    For `probe doctor` it may also have ``limits() -> Iterable[str]``, sentences on what it lacks here, and
+    ``version_option: str``, where that is not ``--version``.
     """
 
     name: str  # "make"; also the verb: `probe make …`

@@ -16,6 +16,7 @@ from typing import Literal
 from probe_core.ask.wording import count_of, shown, size_of
 from probe_core.cli.session import Session
 from probe_core.errors import ProbeError
+from probe_core.hooks import Engine
 from probe_core.model import Act, RunGraph
 
 
@@ -198,7 +199,7 @@ def _plugins(_: Session) -> Iterator[Examined]:
             )
             yield Examined(f"engine {name}", "warning", text, remedy)
         else:
-            yield Examined(f"engine {name}", "good", f"{program}{_version_of(program)}")
+            yield Examined(f"engine {name}", "good", f"{program}{_version_of(program, engine)}")
             for text in getattr(engine, "limits", tuple)():
                 yield Examined(f"engine {name}", "warning", text)
     own = ", ".join(f"{name} ({origin})" for name, origin in plugins().origins.items())
@@ -207,13 +208,14 @@ def _plugins(_: Session) -> Iterator[Examined]:
         yield Examined("plugins", "bad", str(fault), "reinstall or remove that plugin")
 
 
-def _version_of(program: str) -> str:
+def _version_of(program: str, engine: Engine) -> str:
+    option = getattr(engine, "version_option", "--version")
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, check=False, timeout=20, text=True)
+        done = subprocess.run([program, option], capture_output=True, check=False, timeout=20, text=True)
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return ""
-    first = next(iter(done.stdout.splitlines()), "").strip()
-    return f", {first}" if first else ""
+    telling = (line.strip() for line in done.stdout.splitlines() if any(map(str.isdigit, line)))
+    return next((f", {line}" for line in telling), "")
 
 
 def _formats(_: Session) -> Iterator[Examined]:

@@ -20,6 +20,7 @@ class Nextflow:
 
     name = "nextflow"
     commands: tuple[str, ...] = ("nextflow",)
+    version_option = "-version"
 
     def surroundings(
         self,
