@@ -152,12 +152,14 @@ def _is_shared(told: _Unused, step: DeclaredStep, path: bytes) -> bool:
 
 
 def _is_mark(told: _Unused, step: DeclaredStep) -> bool:
-    """Tell whether all that the step declares to make is empty: it marks a time, and has no content."""
-    return not any(_size(told.version(path)) for path in step.declaration.outputs)
+    """Tell whether what the step makes only marks a time: empty files, and files that `touch` made newer."""
+    made = [version for path in step.declaration.outputs if (version := told.version(path)) is not None]
+    return all(version.size == 0 or _is_touched(told, version) for version in made)
 
 
-def _size(version: FileVersion | None) -> int:
-    return 0 if version is None else 1 if version.size is None else version.size
+def _is_touched(told: _Unused, version: FileVersion) -> bool:
+    execs = told.question.graph.execs
+    return version.made_by is not None and execs[version.made_by].program.rpartition(b"/")[2] == b"touch"
 
 
 def _outputs(told: _Unused, step: DeclaredStep) -> Iterator[Finding]:

@@ -185,6 +185,10 @@ def test_an_empty_file_is_a_mark() -> None:
     two = run.exec(CC, step=run.step("mark", inputs=[b"/w/out"], outputs=[b"/w/mark"]))
     run.write(two, b"/w/mark", size=0)
     assert found(run.graph()) == []
+    step = run.step("all", inputs=[b"/w/mark", b"/w/out"], outputs=[b"/w/all"])
+    run.found(b"/w/all", size=20)
+    run.write(run.exec(b"/usr/bin/touch", step=step), b"/w/all", size=20)
+    assert found(run.graph()) == []
 
 
 def test_what_many_steps_declare_alike_is_declared_for_all_of_them() -> None:
