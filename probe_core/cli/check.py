@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import click
 
+from probe_core.ask.allowed import AllowList
 from probe_core.ask.check import Group, grouped
 from probe_core.ask.check import check as findings_of
+from probe_core.ask.sarif import sarif
 from probe_core.ask.wording import count_of, flat
 from probe_core.cli.colour import styled
 from probe_core.cli.session import Session, asking, print_json, told
@@ -20,22 +24,46 @@ from probe_core.plugins import plugins
 
 @click.command()
 @click.argument("run", metavar="[RUN]", default="@")
+@click.option("--sarif", "as_sarif", is_flag=True, help="Answer in SARIF 2.1.0, for code review tools.")
+@click.option(
+    "--accept", metavar="REASON", help="Write what was found into the allow-list, with this reason."
+)
+@click.option("--all", "everything", is_flag=True, help="Tell accepted findings too.")
 @asking
-def check(session: Session, run: str, as_json: bool) -> None:
+def check(
+    session: Session, run: str, as_sarif: bool, accept: str | None, everything: bool, as_json: bool
+) -> None:
     """Tell where the workflow's text and what happened differ.
 
     Undeclared input: a step read a file that its rule does not list, so that a change of it goes unnoticed.
-    Undeclared output: a step left a file that its rule does not list. Exit status 1 when there are findings.
+    Undeclared output: a step left a file that its rule does not list. Exit status 1 when there are findings
+    that no allow-list (.probe.toml, or pyproject.toml) accepts.
     """
+    if as_sarif and (as_json or accept is not None):
+        raise click.UsageError("--sarif goes with neither --json nor --accept")
+    if accept is not None and not accept.strip():
+        raise click.UsageError("--accept needs a reason")
     graph = session.run(run)
     findings = findings_of(graph)
-    if as_json:
-        print_json({"run": graph.run.id, "findings": [_object(one, graph) for one in findings]})
+    allowed = AllowList.near(Path(os.fsdecode(graph.run.directory)))
+    reasons = {at: why for at, one in enumerate(findings) if (why := allowed.reason(one, graph)) is not None}
+    open_ones = [one for at, one in enumerate(findings) if at not in reasons]
+    if accept is not None:
+        written = allowed.accept(open_ones, graph, accept)
+        told(f"{allowed.place}: {count_of(written, 'entry', 'entries')} written")
+        reasons, open_ones = dict.fromkeys(range(len(findings)), accept), []
+    if as_sarif:
+        print_json(sarif(findings, graph, reasons, version("probe-provenance")))
+    elif as_json:
+        objects = [_object(one, graph) | {"accepted": reasons.get(at)} for at, one in enumerate(findings)]
+        print_json({"run": graph.run.id, "findings": objects})
     else:
-        _print(grouped(findings), graph)
+        _print(grouped(findings if everything else open_ones), graph)
+        if reasons and not everything:
+            click.echo(f"{count_of(len(reasons), 'finding')} accepted by {allowed.place} (--all)")
     for fault in plugins().faults:
         told(str(fault))
-    if findings:
+    if open_ones:
         sys.exit(1)
 
 
