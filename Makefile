@@ -47,19 +47,19 @@ system:
 demo: build $(VENV)/required-snakemake
 	PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
 
-test: system build $(VENV)/required-test $(VENV)/required-snakemake
+test: system build $(VENV)/required-test $(VENV)/required-snakemake $(VENV)/required-snakemake-test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(T)
 
 test-quick: build $(VENV)/required-test
 	$(BIN)/pytest -m 'not slow' tests/unit tests/property
 
-prove: system build $(VENV)/required-test $(VENV)/required-snakemake
+prove: system build $(VENV)/required-test $(VENV)/required-snakemake $(VENV)/required-snakemake-test
 	PATH="$(CURDIR)/$(BIN):$$PATH" PROBE_PROVE=1 $(BIN)/pytest $(T)
 
 lint: build $(VENV)/required-lint $(VENV)/required-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy probe_core plugins/make/probe_make plugins/nextflow/probe_nextflow plugins/snakemake/probe_snakemake \
-	  plugins/snakemake/snakemake_executor_plugin_probe
+	  plugins/snakemake/snakemake_executor_plugin_probe plugins/snakemake/snakemake_logger_plugin_probe
 
 bench: system build $(VENV)/required-snakemake
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py $(B)

@@ -18,6 +18,7 @@ from probe_core.model import Act, RunGraph, RunState, Step
 
 SCRIPTS = Path(sys.executable).parent
 EXAMPLES = Path(__file__).parent.parent / "examples"
+SERVICES = Path(__file__).parent / "services"
 PATIENCE = 20  # seconds for a run to be taken in by another process
 
 READS = frozenset({Act.READ, Act.INHERITED_READ})

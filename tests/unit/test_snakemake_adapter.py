@@ -121,7 +121,7 @@ def test_the_door_chooses_our_executor_and_leaves_the_users(
     assert door.command == (b"no-such-snakemake", b"--executor", b"probe", b"-c1", b"--", b"x")
     other = engine.prepare((b"no-such-snakemake", b"--executor", b"slurm"), tmp_path, {})
     assert other.command == (b"no-such-snakemake", b"--executor", b"slurm")
-    assert other.notes
+    assert other.environment == {b"PROBE_SNAKEMAKE": b"1"}
     own = (b"no-such-snakemake", b"-e", b"probe")
     assert (engine.prepare(own, tmp_path, {}).command, engine.prepare(own, tmp_path, {}).notes) == (own, ())
 

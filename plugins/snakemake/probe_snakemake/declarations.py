@@ -35,6 +35,7 @@ _FIELDS = frozenset(
 @dataclass
 class _Reading:
     starts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
     ends: dict[str, dict[str, Any]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     gaps: list[str] = field(default_factory=list)
@@ -49,7 +50,9 @@ def declared(run_folder: Path) -> Declared | None:
     for file in sorted(folder.glob("*.jsonl")):
         _read(file, reading)
     steps: list[Declaration] = []
-    for key, start in reading.starts.items():
+    executed = {_job(one) for one in reading.starts.values()}
+    followed = {key: one for key, one in reading.states.items() if _job(one) not in executed}
+    for key, start in (reading.starts | followed).items():
         try:
             steps.append(_declaration(start, reading.ends.get(key, {})))
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -75,10 +78,17 @@ def _read(file: Path, reading: _Reading) -> None:
                 _merge(reading.facts, facts)
             case {"note": "start", "key": str(key)}:
                 reading.starts[key] = line
+            case {"note": "state", "key": str(key)}:
+                reading.states[key] = line
             case {"note": "end", "key": str(key)}:
                 reading.ends[key] = line
             case _:
                 reading.gaps.append(f"a line that Snakemake process {file.stem} wrote cannot be understood")
+
+
+def _job(start: dict[str, Any]) -> str:
+    """Tell which job a line is about, whoever wrote it: the executor or the logger."""
+    return json.dumps([start.get(name) for name in ("rule", "name", "outputs")], default=str)
 
 
 def _merge(facts: dict[str, Any], more: dict[str, Any]) -> None:

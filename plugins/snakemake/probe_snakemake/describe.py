@@ -31,8 +31,39 @@ def run_facts(workflow: Any, directory: str) -> Facts:
         "version": told(_version, ""),
         "directory": directory,
         "workflow_files": list({file["path"]: file for file in files}.values()),
+        "configuration": told(lambda: plain(workflow.globals["config"]), {}),
+        "commit": told(lambda: commit_of(Path(workflow.main_snakefile).resolve().parent), None),
         "own_paths": [absolute(".snakemake", directory)],
     }
+
+
+def commit_of(folder: Path) -> str | None:
+    """Give the commit that is checked out around ``folder``, by git's files; None outside a repository."""
+    place = next((one / ".git" for one in (folder, *folder.parents) if (one / ".git").exists()), None)
+    if place is None:
+        return None
+    if place.is_file():  # a work tree beside its repository
+        place = (place.parent / place.read_text().removeprefix("gitdir:").strip()).resolve()
+    head = (place / "HEAD").read_text().strip()
+    if not head.startswith("ref:"):
+        return head
+    name = head.removeprefix("ref:").strip()
+    shared = place / (place / "commondir").read_text().strip() if (place / "commondir").exists() else place
+    for base in (place, shared):
+        if (base / name).is_file():
+            return (base / name).read_text().strip()
+    packed = (shared / "packed-refs").read_text().splitlines()
+    return next((line.split()[0] for line in packed if line.endswith(f" {name}")), None)
+
+
+def cluster_facts(environment: Mapping[str, str]) -> Facts:
+    """Tell where a cluster's scheduler runs this job."""
+    facts = {"host": os.uname().nodename}
+    for name, variable in (("job", "SLURM_JOB_ID"), ("array", "SLURM_ARRAY_JOB_ID"), ("job", "PBS_JOBID"),
+                           ("job", "LSB_JOBID"), ("partition", "SLURM_JOB_PARTITION")):  # fmt: skip
+        if value := environment.get(variable):
+            facts.setdefault(name, value)
+    return {"cluster": facts}
 
 
 def job_facts(job: Any, directory: str) -> Facts:
@@ -84,7 +115,9 @@ def _program(job: Any, kind: str, directory: str) -> Facts:
     rule = job.rule
     match kind:
         case "shell":
-            return {"shell": told(lambda: str(job.shellcmd), None)}
+            command = str(told(lambda: job.shellcmd, None) or "")
+            digest = hashlib.sha256(command.encode(errors="surrogatepass")).hexdigest()
+            return {"shell": command, "shell_digest": f"sha256:{digest}"}
         case "script" | "notebook" | "cwl":
             source = told(lambda: job._path_to_source_file(getattr(rule, kind)), None)
             path = told(lambda: _source_path(source, directory), str(getattr(rule, kind)))
@@ -105,8 +138,14 @@ def _surroundings(job: Any) -> Facts:
         facts["conda"] = told(lambda: str(job.conda_env_spec), "") or str(environment)
     if container := told(lambda: job.container_img_url, None):
         facts["container"] = str(container)
+    if modules := told(lambda: job.env_modules, None):
+        facts["modules"] = told(lambda: [str(name) for name in modules.names], str(modules))
     if told(lambda: bool(job.is_shadow), False):
-        facts["shadow"] = True
+        facts["shadow"] = told(lambda: str(job.rule.shadow_depth), True)
+    if group := told(lambda: job.rule.group or job.rule._group, None):  # hidden where jobs run here
+        facts["group"] = str(group)
+    if retries := told(lambda: int(job.restart_times), 0):
+        facts["retries"] = retries
     return facts
 
 

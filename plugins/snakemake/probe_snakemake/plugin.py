@@ -45,8 +45,7 @@ class Snakemake:
             return Preparation(tuple(command), notes=(f"{lacking}: its steps are not told apart",))
         if chosen == b"probe":
             return Preparation(tuple(command))
-        note = "jobs of another executor than `probe` are recorded, but their steps are not told apart"
-        return Preparation(tuple(command), notes=(note,))
+        return Preparation(tuple(command), {b"PROBE_SNAKEMAKE": b"1"})  # recorded where jobs run
 
     def declared(self, run_folder: Path) -> Declared | None:
         """Give the jobs with what their rules declare."""

@@ -15,81 +15,36 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from probe_snakemake import FOLDER, describe, seam
+from probe_snakemake import FOLDER, describe, node, seam
+
+_unfinished: list[Run] = []  # at most one: the run that this process has opened
+_opening = threading.Lock()
+ACTIVE = "PROBE_SNAKEMAKE"  # set by `probe snakemake`: whatever executes jobs below it records them
 
 
-def begin(workflow: Any) -> Recording:
-    """Join the run in PROBE_RUN, or open one for this process; raises when neither can be done."""
-    seam.install()
-    folder = os.environ.get("PROBE_RUN", "")
-    if Path(folder, "run.json").is_file() and folder.startswith("/"):
-        return Recording(Path(folder), {}, workflow)
-    variables = _opened()
-    recording = Recording(Path(variables["PROBE_RUN"]), variables, workflow)
-    atexit.register(recording.finish)
-    return recording
+class Run:
+    """The run of this process: where it lies, and what jobs need in their environment to be part of it."""
 
-
-def _opened() -> dict[str, str]:
-    """Open a run whose root is this Snakemake, with what the engines below it need."""
-    from probe_core.capture.launch import prepare
-    from probe_core.plugins import engines
-
-    variables = dict(prepare(sys.argv, engine="snakemake"))
-    folder = Path(variables["PROBE_RUN"])
-    environment = {**os.environb, **{os.fsencode(name): os.fsencode(v) for name, v in variables.items()}}
-    for engine in engines().values():
-        gained = engine.surroundings(folder, environment)
-        environment |= gained
-        variables |= {os.fsdecode(name): os.fsdecode(value) for name, value in gained.items()}
-    return variables
-
-
-class Recording:
-    """The run's folder, and this process's file of declarations in it. Used by all pool threads."""
-
-    def __init__(self, folder: Path, variables: Mapping[str, str], workflow: Any) -> None:
-        """``variables`` is what jobs need beyond this process's own environment."""
+    def __init__(self, folder: Path, variables: Mapping[str, str], *, opened: bool) -> None:
         self.folder = folder
+        self.variables = dict(variables)
+        self.opened = opened
+        self.workflow: Any = None
         self.cancelled = False
-        self._variables = dict(variables)
-        self._workflow = workflow
-        self._directory = str(Path.cwd())
-        self._outer = os.environ.get("PROBE_STEP")
-        self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
-        place = folder / "declarations" / FOLDER
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = (place / f"{os.getpid()}.jsonl").open("ab", buffering=0)
-        self._write({"note": "run", "facts": describe.run_facts(workflow, self._directory)})
-
-    @contextmanager
-    def step(self, job: Any) -> Iterator[None]:
-        """Make what this thread starts a step of ``job``, and declare it. Adds no failure of its own."""
-        key = f"snakemake:{os.getpid()}:{next(self._numbers)}:{job.rule.name}:{job.attempt}"[:1000]
-        self._write({"note": "start", "key": key, "outer": self._outer, **self._described(job)})
-        status = 0
-        try:
-            with seam.step_here({**self._variables, "PROBE_STEP": key}):
-                yield
-        except BaseException as error:
-            status = _status(error)
-            raise
-        finally:
-            self._end(job, key, status)
-
-    def variables_here(self) -> Mapping[str, str]:
-        """Give what a process that this thread starts itself must have in its environment."""
-        return seam.here()
 
     def finish(self) -> None:
         """Tell how the workflow ended and have the run taken in, by a process of its own."""
         from probe_core.capture.spool import RunFolder
 
-        scheduler = getattr(self._workflow, "scheduler", None)
+        for name, value in self.variables.items():  # a cluster's executor put them there
+            if os.environ.get(name) == value:
+                del os.environ[name]
+        scheduler = getattr(self.workflow, "scheduler", None)
         failed = self.cancelled or bool(getattr(scheduler, "_errors", False))
         try:
             RunFolder(self.folder).finish(1 if failed else 0)
+            if node.leave(self.folder):
+                return
             subprocess.Popen(
                 [sys.executable, "-m", "probe_core.history.finish", str(self.folder)],
                 stdin=subprocess.DEVNULL,
@@ -101,6 +56,115 @@ class Recording:
         except Exception:
             return  # the next `probe` command takes it in
 
+
+def begin(workflow: Any) -> Recording:
+    """Join the run in PROBE_RUN, or open one for this process; raises when neither can be done."""
+    seam.install()
+    if _unfinished and _unfinished[0].workflow not in (None, workflow):
+        _finish_unfinished()  # a process may run one workflow after another, by Snakemake's API
+    run = join()
+    run.workflow = workflow
+    return Recording(run, workflow)
+
+
+def join() -> Run:
+    """Give the run of this process: that in PROBE_RUN, else the one it has opened or opens now."""
+    folder = os.environ.get("PROBE_RUN", "")
+    if folder.startswith("/") and Path(folder, "run.json").is_file():
+        return Run(Path(folder), {}, opened=False)
+    with _opening:  # the logger's thread may ask as well
+        if not _unfinished:
+            variables = _opened()
+            _unfinished.append(Run(Path(variables["PROBE_RUN"]), variables, opened=True))
+        return _unfinished[0]
+
+
+def _opened() -> dict[str, str]:
+    """Open a run whose root is this Snakemake, with what the engines below it need."""
+    from probe_core.capture.launch import prepare
+    from probe_core.plugins import engines
+
+    node.drop_dead_preloads()
+    variables = dict(prepare(sys.argv, engine="snakemake", spool=node.spool()))
+    folder = Path(variables["PROBE_RUN"])
+    environment = {**os.environb, **{os.fsencode(name): os.fsencode(v) for name, v in variables.items()}}
+    for engine in engines().values():
+        gained = engine.surroundings(folder, environment)
+        environment |= gained
+        variables |= {os.fsdecode(name): os.fsdecode(value) for name, value in gained.items()}
+    return variables
+
+
+@atexit.register
+def _finish_unfinished() -> None:
+    while _unfinished:
+        _unfinished.pop().finish()
+
+
+class Lines:
+    """This process's file of declarations in a run's folder. Used by all pool threads.
+
+    Jobs that a cluster runs share one file a host: thousands of small files burden a shared folder.
+    """
+
+    def __init__(self, folder: Path, *, shared: bool, name: str = "") -> None:
+        place = folder / "declarations" / FOLDER
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        host = os.uname().nodename
+        own = host if shared else f"{host}-{os.getpid()}"
+        self._file = (place / f"{name}{own}.jsonl").open("ab", buffering=0)
+        self._lock = threading.Lock()
+        self._complained = False
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Append one line, by one call: several processes of a host may do so."""
+        text = json.dumps(line, separators=(",", ":"), default=str).encode() + b"\n"
+        with self._lock:
+            try:
+                self._file.write(text)
+            except OSError as error:
+                if not self._complained:
+                    self._complained = True  # once, e.g. when the disk is full
+                    reason = error.strerror
+                    print(f"probe: steps of this workflow are not declared: {reason}", file=sys.stderr)
+
+
+class Recording:
+    """What a Snakemake process records of its jobs. Used by all pool threads."""
+
+    def __init__(self, run: Run, workflow: Any) -> None:
+        self.run = run
+        self._directory = str(Path.cwd())
+        self._outer = os.environ.get("PROBE_STEP")
+        self._numbers = itertools.count(1)
+        self._process = f"{os.uname().nodename}:{os.getpid()}:{time.time_ns() >> 20:x}"
+        remote = bool(describe.told(lambda: workflow.remote_exec, False))
+        self._lines = Lines(run.folder, shared=remote and not run.opened)
+        self._cluster = describe.cluster_facts(os.environ) if remote else {}
+        if not remote or run.opened:  # else the Snakemake that submitted the job has told it
+            self._lines.write({"note": "run", "facts": describe.run_facts(workflow, self._directory)})
+        if not remote:
+            atexit.register(node.collect, run.folder.parent.parent)
+
+    @contextmanager
+    def step(self, job: Any) -> Iterator[str]:
+        """Make what this thread starts a step of ``job``, declare it and give its key. Adds no failure."""
+        key = f"snakemake:{self._process}:{next(self._numbers)}:{job.rule.name}:{job.attempt}"[:1000]
+        self._lines.write({"note": "start", "key": key, "outer": self._outer, **self._described(job)})
+        status = 0
+        try:
+            with seam.step_here({**self.run.variables, "PROBE_STEP": key}):
+                yield key
+        except BaseException as error:
+            status = _status(error)
+            raise
+        finally:
+            self._end(job, key, status)
+
+    def variables_here(self) -> Mapping[str, str]:
+        """Give what a process that this thread starts itself must have in its environment."""
+        return seam.here()
+
     def _described(self, job: Any) -> dict[str, Any]:
         try:
             facts = describe.job_facts(job, self._directory)
@@ -110,28 +174,14 @@ class Recording:
                 "name": str(job.rule),
                 "fault": f"{type(error).__name__}: {error}",
             }
-        return {"started": time.time_ns(), "directory": self._directory, **facts}
+        return {"started": time.time_ns(), "directory": self._directory, **facts, **self._cluster}
 
     def _end(self, job: Any, key: str, status: int) -> None:
         ended = time.time_ns()
         digests = (
             {} if status else describe.told(lambda: describe.temporary_digests(job, self._directory), {})
         )
-        self._write({"note": "end", "key": key, "ended": ended, "status": status, "digests": digests})
-
-    def _write(self, line: Mapping[str, Any]) -> None:
-        text = json.dumps(line, separators=(",", ":"), default=str).encode() + b"\n"
-        with self._lock:
-            try:
-                self._file.write(text)
-            except OSError as error:
-                self._complain(error)
-
-    def _complain(self, error: OSError) -> None:
-        """Say once that steps go undeclared, e.g. since the disk is full."""
-        if not self.cancelled and not getattr(self, "_complained", False):
-            self._complained = True
-            print(f"probe: steps of this workflow are not declared: {error.strerror}", file=sys.stderr)
+        self._lines.write({"note": "end", "key": key, "ended": ended, "status": status, "digests": digests})
 
 
 def _status(error: BaseException) -> int:

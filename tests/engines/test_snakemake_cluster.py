@@ -1,0 +1,185 @@
+"""Snakemake's executors for clusters, as they are, under `probe snakemake`: recorded on the node."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from conftest import absent
+from probe_core.history import open_history
+from workflows import SERVICES, Workflow, contents, environment, newest, record, run, write
+
+pytest.importorskip("snakemake")
+GENERIC = ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh", "--jobs", "2"]
+GENERIC += ["--seconds-between-status-checks", "1", "--latency-wait", "2"]
+SLURM = ["-j", "3", "--seconds-between-status-checks", "1", "--latency-wait", "3"]
+SLURM += ["--default-resources", "slurm_partition=main", "mem_mb=500", "runtime=5"]
+SLURM += ["--{0}-init-seconds-before-status-checks", "1", "--{0}-no-account"]
+SLURM += ["--{0}-status-command", "squeue"]
+
+WORKFLOW = {
+    "Snakefile": """localrules: all, near
+rule all:
+    input: "near.txt", "far.txt", "run.txt"
+rule near:
+    input: "a.txt"
+    output: "near.txt"
+    shell: "cp {input} {output}"
+rule a:
+    input: "in.txt"
+    output: "a.txt"
+    log: "logs/a.log"
+    shell: "cat {input} hidden.txt > {output}; uname -n > {log}"
+rule far:
+    input: "a.txt"
+    output: "far.txt"
+    group: "both"
+    shell: "cp {input} {output}"
+rule run_:
+    input: "a.txt"
+    output: "run.txt"
+    run:
+        open(output[0], "w").write(open(input[0]).read() + open("hidden.txt").read())
+""",
+    "in.txt": "in\n",
+    "hidden.txt": "hidden\n",
+}
+
+
+def check_workflow(directory: Path, host: str) -> None:
+    """Look at what was recorded of WORKFLOW: every rule's own files, wherever it ran."""
+    workflow = newest("snakemake")
+    assert workflow.names == ["a", "all", "far", "near", "run_"]
+    assert workflow.reads("a") >= {"in.txt", "hidden.txt"}
+    assert workflow.writes("a") >= {"a.txt", "logs/a.log"}
+    assert workflow.reads("far") >= {"a.txt"}
+    assert workflow.writes("near") >= {"near.txt"}
+    assert workflow.reads("run_") >= {"a.txt", "hidden.txt"}
+    assert workflow.writes("run_") >= {"run.txt"}
+    declaration = workflow.step("a").declaration
+    assert declaration is not None
+    assert declaration.facts["cluster"]["host"] == host
+    assert declaration.status == 0
+    near = workflow.step("near").declaration
+    assert near is not None
+    assert "cluster" not in near.facts
+    assert {Path(one["path"]).name for one in workflow.graph.run.facts["workflow_files"]} == {"Snakefile"}
+
+
+def plain(tmp_path: Path) -> dict[str, bytes]:
+    """What the workflow makes by the local executor."""
+    directory = write(tmp_path / "plain", WORKFLOW)
+    assert run(["snakemake", "--cores", "2"], directory).returncode == 0
+    return contents(directory)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("door", ["probe snakemake", "probe-cluster-generic"])
+def test_a_cluster_of_any_kind(tmp_path: Path, door: str) -> None:
+    pytest.importorskip("snakemake_executor_plugin_cluster_generic")
+    directory = write(tmp_path / "w", WORKFLOW)
+    if door == "probe snakemake":
+        done = run(["probe", "snakemake", *GENERIC], directory)
+    else:
+        words = [word.replace("cluster-generic", "probe-cluster-generic") for word in GENERIC]
+        done = run(["snakemake", *words], directory)
+    assert done.returncode == 0, done.stderr
+    assert contents(directory) == plain(tmp_path)
+    check_workflow(directory, os.uname().nodename)
+
+
+def test_a_cluster_job_that_fails(tmp_path: Path) -> None:
+    pytest.importorskip("snakemake_executor_plugin_cluster_generic")
+    files = {"Snakefile": 'rule bad:\n    output: "bad"\n    shell: "touch {output}; exit 5"\n'}
+    workflow, done = record(["snakemake", *GENERIC], write(tmp_path / "w", files))
+    assert done.returncode == 1
+    assert workflow.step("bad").status == 5
+
+
+@contextmanager
+def started(**more: str) -> Iterator[Path]:
+    """A Slurm of one node on this machine."""
+    pytest.importorskip(
+        "snakemake_executor_plugin_slurm", reason="pip install snakemake-executor-plugin-slurm"
+    )
+    # Not below pytest's folder: a socket's path has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
+        began = subprocess.run(
+            [SERVICES / "slurm", "start", folder], env=environment(**more), stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+        if began.returncode == 3:
+            absent(began.stderr.strip() + ": sudo apt-get install slurmctld slurmd slurm-client munge")
+        assert began.returncode == 0, began.stderr
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run([SERVICES / "slurm", "stop", folder], check=False)
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[Path]:
+    """A Slurm for this module."""
+    with started() as folder:
+        yield folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("door", ["probe snakemake", "probe-slurm"])
+def test_slurm(slurm: Path, tmp_path: Path, door: str) -> None:
+    if door != "probe snakemake" and not os.environ.get("PROBE_PROVE"):
+        pytest.skip("the second door is tried by `make prove`")
+    directory = write(tmp_path / "w", WORKFLOW)
+    name = "slurm" if door == "probe snakemake" else door
+    words = ["--executor", name, *(word.format(name) for word in SLURM)]
+    command = ["probe", "snakemake", *words] if name == "slurm" else ["snakemake", *words]
+    done = run(command, directory, SLURM_CONF=str(slurm / "slurm.conf"))
+    assert done.returncode == 0, done.stderr
+    assert contents(directory) == plain(tmp_path)
+    check_workflow(directory, "node1")
+    declaration = newest("snakemake").step("a").declaration
+    assert declaration is not None
+    assert declaration.facts["cluster"]["job"].isdigit()
+
+
+def test_slurm_jobs_without_snakemake(slurm: Path, tmp_path: Path) -> None:
+    """An array of jobs, and one that is cancelled, belong to the run that waits for them."""
+    write(tmp_path / "w", {"job.sh": "#!/bin/sh\ncat in.txt > out.$SLURM_ARRAY_TASK_ID\n", "in.txt": "in\n"})
+    command = ["sbatch", "--wait", "--array=1-3", "--output=/dev/null", "job.sh"]
+    workflow, done = record(["record", "--", *command], tmp_path / "w", SLURM_CONF=str(slurm / "slurm.conf"))
+    assert done.returncode == 0, done.stderr
+    made = {workflow.relative(one.path) for one in workflow.graph.versions if one.made_by is not None}
+    assert made >= {"out.1", "out.2", "out.3"}
+    command = ["sh", "-c", "job=$(sbatch --parsable --wrap 'cat in.txt > begun; sleep 60') && "
+               "until [ -s begun ]; do sleep 0.1; done; scancel $job; sleep 1"]  # fmt: skip
+    workflow, done = record(["record", "--", *command], tmp_path / "w", SLURM_CONF=str(slurm / "slurm.conf"))
+    assert done.returncode == 0, done.stderr
+    assert "begun" in {
+        workflow.relative(one.path) for one in workflow.graph.versions if one.made_by is not None
+    }
+
+
+@pytest.mark.slow
+def test_a_node_that_does_not_see_the_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its job is a run of its own, inside that which submitted it, and is brought home when it ends."""
+    if not os.environ.get("PROBE_PROVE"):
+        pytest.skip("takes a Slurm of its own: `make prove`")
+    (tmp_path / "hidden").mkdir()
+    monkeypatch.setenv("PROBE_SPOOL", str(tmp_path / "hidden" / "spool"))
+    directory = write(tmp_path / "w", WORKFLOW)
+    with started(SLURM_NODE_HIDES=str(tmp_path / "hidden")) as folder:
+        words = ["--executor", "slurm", *(word.format("slurm") for word in SLURM), "a.txt"]
+        done = run(["probe", "snakemake", *words], directory, SLURM_CONF=str(folder / "slurm.conf"))
+    assert done.returncode == 0, done.stderr
+    outer = newest("snakemake")
+    with open_history() as history:
+        inner = [Workflow(history.graph(one.id)) for one in history.runs()]
+    (job,) = [one for one in inner if one.graph.run.outer_run == outer.graph.run.id or one.names == ["a"]]
+    assert job.reads("a") >= {"in.txt", "hidden.txt"}
+    assert not list((directory / ".snakemake" / "probe").iterdir())
