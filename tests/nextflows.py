@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 PLACE = Path(__file__).parent / "engines" / "nextflow"
 PIPELINES = PLACE / "pipelines"
 CACHE = ROOT / ".cache" / "nextflow-25.04.4"
+NUMBERED = re.compile(r"^(### name: .*) \(\d+\)'$", re.M)  # in the order in which the tasks before ended
 WORK = re.compile(r"\b[0-9a-f]{2}/[0-9a-f]{30}\b")
 SHORT = re.compile(r"\b[0-9a-f]{2}/[0-9a-f]{6}\b")
 # A tip is drawn by lot; the warning depends on who is interrupted first.
@@ -119,6 +120,7 @@ def _content(path: Path, directory: Path) -> str:
     text = path.read_text(errors="surrogateescape")
     if path.name == ".command.run":  # three exports are ours, and the blank line behind them
         text = re.sub(r"\n *(?=\n)", "", OURS.sub("", text))
+        text = NUMBERED.sub(r"\1", text)
     if path.name == "index.csv":  # in the order in which tasks ended
         text = "".join(sorted(text.splitlines(keepends=True)))
     return _plain(text, directory)
