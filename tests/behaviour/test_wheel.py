@@ -14,6 +14,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PARTS = ("libprobe", "probe_core", "plugins", "meson.build", "pyproject.toml", "README.md", "LICENSE")
 
+PACKAGES = {
+    "probe_core",
+    "probe_make",
+    "probe_nextflow",
+    "probe_snakemake",
+    "snakemake_executor_plugin_probe",
+    "snakemake_executor_plugin_probe_cluster_generic",
+    "snakemake_executor_plugin_probe_slurm",
+    "snakemake_logger_plugin_probe",
+}
+
 
 @pytest.fixture(params=["gcc", "clang"])
 def wheel(request: pytest.FixtureRequest, tmp_path: Path, needs) -> zipfile.ZipFile:
@@ -48,6 +59,6 @@ def test_what_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     assert "probe = probe_core.cli.main:main" in entries
     assert "make = probe_make.plugin" in entries
     packages = {name.split("/")[0] for name in names if name.endswith("/__init__.py")}
-    assert packages == {"probe_core", "probe_make", "probe_snakemake", "snakemake_executor_plugin_probe"}
+    assert packages == PACKAGES
     assert {"probe_core/capture/_reader.py", "probe_core/_native/libreader.so"} <= set(names)
     assert not [name for name in names if name.endswith((".c", ".h", ".S", ".pyc", "meson.build"))]
