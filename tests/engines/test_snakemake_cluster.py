@@ -109,7 +109,7 @@ def started(**more: str) -> Iterator[Path]:
         "snakemake_executor_plugin_slurm", reason="pip install snakemake-executor-plugin-slurm"
     )
     # Not below pytest's folder: a socket's path has at most 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
+    with tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True) as folder:
         began = subprocess.run(
             [SERVICES / "slurm", "start", folder], env=environment(**more), stderr=subprocess.PIPE, text=True,
             check=False,
