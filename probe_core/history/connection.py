@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -121,13 +122,26 @@ class Connection:
         if version == 0:
             self._driver.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
         if version == 0 and not is_shared(path):
-            self._driver.execute("PRAGMA journal_mode = WAL")
+            self._write_ahead()
         with self.transaction():
             for statements in schema.MIGRATIONS[self._version() :]:  # another process may have been first
                 for statement in statements:
                     self._driver.execute(statement)
             self._driver.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
             self._driver.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS)}")
+
+    def _write_ahead(self) -> None:
+        """Keep a write-ahead log. SQLite does not wait by itself while another process asks for the same."""
+        until = time.monotonic() + BUSY
+        while True:
+            try:
+                self._driver.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def _version(self) -> int:
         """Give the schema's version, 0 for an empty file; raise for a database that is something else."""

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -270,22 +271,23 @@ def test_a_failed_store_leaves_the_old(history: History) -> None:
 
 def test_two_at_once_wait_for_each_other(place: Path) -> None:
     body = """
-import sys
-sys.path[:0] = sys.argv[3:]
+import sys, time
+sys.path[:0] = sys.argv[4:]
 from test_history_store import graph
 from probe_core.history import open_history
+time.sleep(max(0, float(sys.argv[3]) - time.time()))  # both make the file at the same moment
 with open_history(sys.argv[1]) as history:
     for number in range(10):
         history.store(graph(sys.argv[2] + str(number)))
 """
-    here = Path(__file__).parent
+    here, moment = Path(__file__).parent, str(time.time() + 1)
     both = [
-        subprocess.Popen([sys.executable, "-c", body, place, name, here, here.parent, *sys.path])
-        for name in "ab"
+        subprocess.Popen([sys.executable, "-c", body, place, name, moment, here, here.parent, *sys.path])
+        for name in "abc"
     ]
-    assert [one.wait() for one in both] == [0, 0]
+    assert [one.wait() for one in both] == [0, 0, 0]
     with open_history(place) as history:
-        assert len(history.runs()) == 20
+        assert len(history.runs()) == 30
 
 
 def test_a_file_system_is_named() -> None:
