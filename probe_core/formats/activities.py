@@ -228,13 +228,18 @@ class Activities:
 
     @cached_property
     def _execs_of_process(self) -> dict[int, list[Exec]]:
-        found: dict[int, list[Exec]] = {}
-        for one in self.graph.execs:
-            found.setdefault(one.process, []).append(one)
-        return found
+        return execs_by_process(self.graph)
 
 
 _PLAIN = re.compile(rb"[A-Za-z0-9_@%+=:,./-]+")
+
+
+def execs_by_process(graph: RunGraph) -> dict[int, list[Exec]]:
+    """Give each process's execs, in their order."""
+    found: dict[int, list[Exec]] = {}
+    for one in graph.execs:
+        found.setdefault(one.process, []).append(one)
+    return found
 
 
 def words(arguments: tuple[bytes, ...]) -> str:

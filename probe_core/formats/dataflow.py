@@ -275,10 +275,7 @@ class Sketch:
 
     @cached_property
     def _execs_of_process(self) -> dict[int, list[Exec]]:
-        found: dict[int, list[Exec]] = {}
-        for one in self.graph.execs:
-            found.setdefault(one.process, []).append(one)
-        return found
+        return activities.execs_by_process(self.graph)
 
     # What no access tells.
 

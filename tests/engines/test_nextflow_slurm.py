@@ -23,8 +23,6 @@ executor.pollInterval = '1s'
 @pytest.fixture
 def cluster(needs: Needs, tmp_path: Path) -> Iterator[dict[str, str]]:
     """Give the variables of a cluster's clients; it ends with the test."""
-    if not SLURM.exists():
-        pytest.skip(f"{SLURM} is not there")
     for daemon, package in (("munged", "munge"), ("slurmd", "slurmd"), ("slurmctld", "slurmctld")):
         if not shutil.which(daemon, path="/usr/sbin:/sbin:/usr/bin"):
             needs(daemon, package=package)
