@@ -105,14 +105,14 @@ static int64_t walk_frame(struct reader *reader, const struct block *block, uint
     int sound = size >= 8 && size % 8 == 0 && size <= (int64_t)(limit - at);
     if (head.size < 0 && sound && head.kind == PROBE_END)
         return 0;
-    if (head.size < 0 && sound && size >= (int64_t)sizeof head)
+    int whole = sound && size >= (int64_t)sizeof head;
+    if (head.size < 0 && whole)
         return keep_frame(reader, block, at, &head) ? -1 : size;
-    if (head.size >= 0 && !reader->ended) /* its writer may be about to commit it */
-        return sound && size >= (int64_t)sizeof head ? size : 0;
     enum reader_reason reason = head.size < 0 ? READER_BAD_FRAME : READER_TORN;
-    if (fault_add(reader, block->segment, block->offset + at, reason, block->exec, 0))
+    int writing = head.size >= 0 && !reader->ended; /* its writer may be about to commit it */
+    if (!writing && fault_add(reader, block->segment, block->offset + at, reason, block->exec, 0))
         return -1;
-    return head.size > 0 && sound && head.kind != PROBE_END ? size : 0;
+    return head.size > 0 && whole && head.kind != PROBE_END ? size : 0;
 }
 
 static int walk_block(struct reader *reader, const struct probe_block *head, const struct block *found)
