@@ -98,13 +98,14 @@ static void fill_header(struct probe_segment *header, const char *folder, uint32
 /* Every byte gets its place on the disk; never ftruncate: a store into a hole of a full disk is SIGBUS. */
 static long allocate(int file, uint64_t size)
 {
-    static const char zeros[4096];
+    char zeros[4096];
     uint64_t limit[2]; /* RLIMIT_FSIZE: to pass it would be a signal to the program */
     if (KERNEL(prlimit64, 0, 1, NULL, limit) == 0 && limit[0] < size)
         return -EFBIG;
     long failed = KERNEL(fallocate, file, 0, 0, size);
     if (failed != -EOPNOTSUPP && failed != -ENOSYS)
         return failed;
+    bytes_clear(zeros, sizeof zeros);
     for (uint64_t at = 0; at < size; at += sizeof zeros) {
         long wrote = KERNEL(pwrite64, file, zeros, sizeof zeros, at);
         if (wrote != (long)sizeof zeros)

@@ -120,7 +120,7 @@ static size_t space_of(const struct variable *variable)
 static char *put_variable(char *to, const struct variable *variable)
 {
     const char *value = variable->name + variable->name_size + 1;
-    uint64_t digest = keyed_digest(process.current->at->key, value, variable->value_size);
+    uint64_t digest = keyed_digest(process.current->key, value, variable->value_size);
     bytes_copy(to, &digest, 8);
     to = put_text(to + 8, variable->name, variable->name_size);
     if (variable->keep)

@@ -146,11 +146,16 @@ static void look(int at, const char *path, struct image *image, int depth)
         look(AT_FDCWD, interpreter, image, depth + 1);
 }
 
-void image_look(int at, const char *path, struct image *image)
+void image_clear(struct image *image)
 {
     image->error = image->enters = image->asan = 0;
     image->reason = 0;
     image->watch = -1;
     image->script[0] = 0;
+}
+
+void image_look(int at, const char *path, struct image *image)
+{
+    image_clear(image);
     look(at, path, image, 0);
 }

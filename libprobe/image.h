@@ -17,6 +17,8 @@ struct image {
     char script[PROBE_SCRIPT_MAX]; /* the text after #!, "" for none */
 };
 
+/* Nothing found yet. */
+void image_clear(struct image *image);
 void image_look(int at, const char *path, struct image *image);
 
 #endif

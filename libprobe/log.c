@@ -5,13 +5,14 @@
 #include <sys/mman.h>
 
 #include "create.h"
+#include "lookup.h"
 #include "start.h"
 
-#define MAPPINGS 64
 #define BLOCK_FIRST PROBE_BLOCK_UNIT
 #define BLOCK_MOST (64u << 10)
 #define RETRY_AFTER 1000      /* frames lost, when no segment can be made (full disk, no descriptor left) */
 #define POPULATED (16u << 10) /* from this size on a block's pages are had in one go */
+#define ASKED_MOST 16         /* the vDSO's first use costs two page faults, asking the kernel a tenth of one */
 #define POPULATE_WRITE 23     /* MADV_POPULATE_WRITE, Linux 5.14 */
 
 struct process process PROBE_AT_START;
@@ -24,30 +25,26 @@ static __thread struct {
     uint32_t tid;  /* in this exec */
 } thread;
 
-static struct mapping mappings[MAPPINGS] PROBE_AT_START;
-static int mapping_count PROBE_AT_START;
-
 static int usable(const struct probe_segment *segment, uint64_t size)
 {
     return bytes_equal(segment->magic, "PROBESEG", 8) && segment->version == PROBE_VERSION &&
            segment->header_size == PROBE_HEADER_SIZE && segment->size == size;
 }
 
-/* Holds no descriptor: what stays is the mapping. */
-static struct mapping *map_segment(uint32_t number, int *error)
+static int open_segment(uint32_t number)
 {
     char name[PROBE_PATH_MAX];
+    int failed = probe_segment_name(name, sizeof name, process.folder, number);
+    return failed ? failed : kernel_open(PROBE_AT_FDCWD, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
+}
+
+/* Closes `file`: what stays is the mapping. NULL when it is no segment of ours. */
+static struct probe_segment *map_segment(int file)
+{
     struct stat status;
-    *error = probe_segment_name(name, sizeof name, process.folder, number);
-    if (*error)
-        return NULL;
-    int file = kernel_open(PROBE_AT_FDCWD, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
-    if (file < 0) {
-        *error = file;
-        return NULL;
-    }
     struct probe_segment *at = NULL;
-    *error = -EINVAL;
+    if (file < 0)
+        return NULL;
     if (kernel_stat_of(file, &status) == 0 && status.st_size > PROBE_HEADER_SIZE)
         at = kernel_map((size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file);
     kernel_close(file);
@@ -57,64 +54,78 @@ static struct mapping *map_segment(uint32_t number, int *error)
     KERNEL(madvise, at, status.st_size, 1 /* MADV_RANDOM */, 0);
     /* Written first and not read: one fault instead of two. */
     __atomic_fetch_add(&at->next, 0, __ATOMIC_RELAXED);
-    int index = __atomic_fetch_add(&mapping_count, 1, __ATOMIC_RELAXED);
-    if (!usable(at, (uint64_t)status.st_size) || index >= MAPPINGS) {
-        kernel_unmap(at, (size_t)status.st_size);
-        return NULL;
-    }
-    mappings[index] = (struct mapping){at, (uint64_t)status.st_size};
-    *error = 0;
-    return &mappings[index];
+    if (usable(at, (uint64_t)status.st_size))
+        return at;
+    kernel_unmap(at, (size_t)status.st_size);
+    return NULL;
 }
 
 int log_open(void)
 {
-    int error;
-    struct mapping *first = map_segment(0, &error);
-    if (error == -ENOENT) { /* a further host of this run */
-        error = probe_segment_create(process.folder, 0);
-        if (error == 0 || error == -EEXIST)
-            first = map_segment(0, &error);
+    uint32_t newest = 0;
+    int file = open_segment(0);
+    if (file == -ENOENT) { /* a further host of this run */
+        file = probe_segment_create(process.folder, 0);
+        if (file == 0 || file == -EEXIST)
+            file = open_segment(0);
     }
-    if (!first)
-        return error;
-    process.first = process.current = first;
-    uint32_t newest = __atomic_load_n(&first->at->newest, __ATOMIC_ACQUIRE);
-    if (newest > 0) {
-        struct mapping *current = map_segment(newest, &error);
-        if (current)
-            process.current = current;
-    }
-    return 0;
+    if (file < 0)
+        return file;
+    /* Read and not mapped: in a long run number 0 has long been full, and one mapping is enough. */
+    if (kernel_read_at(file, &newest, sizeof newest, offsetof(struct probe_segment, newest)) == sizeof newest && newest)
+        process.current = map_segment(open_segment(newest));
+    if (process.current)
+        kernel_close(file);
+    else
+        process.first = process.current = map_segment(file);
+    return process.current ? 0 : -EINVAL;
 }
 
-static void raise_newest(uint32_t number)
+/* Number 0, where the newest one's number stands; a short program never needs it. */
+static struct probe_segment *first_segment(void)
 {
-    uint32_t *newest = &process.first->at->newest;
-    uint32_t old = __atomic_load_n(newest, __ATOMIC_RELAXED);
+    struct probe_segment *none = NULL, *first = __atomic_load_n(&process.first, __ATOMIC_ACQUIRE);
+    if (first)
+        return first;
+    first = map_segment(open_segment(0));
+    if (first && !__atomic_compare_exchange_n(&process.first, &none, first, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        kernel_unmap(first, first->size);
+        first = none;
+    }
+    return first;
+}
+
+static void raise_newest(struct probe_segment *first, uint32_t number)
+{
+    uint32_t old = __atomic_load_n(&first->newest, __ATOMIC_RELAXED);
     while (old < number &&
-           !__atomic_compare_exchange_n(newest, &old, number, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+           !__atomic_compare_exchange_n(&first->newest, &old, number, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
         ;
 }
 
 /* The segment after one that is full: the newest that others made, or a new one. */
-static struct mapping *next_segment(struct mapping *full)
+static struct probe_segment *next_segment(struct probe_segment *full)
 {
-    struct mapping *current = __atomic_load_n(&process.current, __ATOMIC_ACQUIRE);
+    struct probe_segment *current = __atomic_load_n(&process.current, __ATOMIC_ACQUIRE);
     int error = 0;
     if (current != full)
         return current;
-    uint32_t number = full->at->number + 1;
-    uint32_t newest = __atomic_load_n(&process.first->at->newest, __ATOMIC_ACQUIRE);
+    struct probe_segment *first = first_segment();
+    if (!first)
+        return NULL;
+    uint32_t number = full->number + 1, newest = __atomic_load_n(&first->newest, __ATOMIC_ACQUIRE);
     if (newest >= number)
         number = newest;
     else
         error = probe_segment_create(process.folder, number);
-    struct mapping *made = error == 0 || error == -EEXIST ? map_segment(number, &error) : NULL;
+    struct probe_segment *made = error == 0 || error == -EEXIST ? map_segment(open_segment(number)) : NULL;
     if (!made)
         return NULL;
-    raise_newest(number);
-    __atomic_compare_exchange_n(&process.current, &current, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    raise_newest(first, number);
+    if (!__atomic_compare_exchange_n(&process.current, &current, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        kernel_unmap(made, made->size); /* another thread was quicker */
+        return current;
+    }
     return made;
 }
 
@@ -147,35 +158,44 @@ static void tell_full(struct probe_segment *segment)
 
 static struct probe_block *claim_units(uint32_t bytes, uint64_t *id)
 {
-    struct mapping *segment = __atomic_load_n(&process.current, __ATOMIC_ACQUIRE);
+    struct probe_segment *segment = __atomic_load_n(&process.current, __ATOMIC_ACQUIRE);
     if (process.full > 0) {
         process.full--;
         return NULL;
     }
     while (segment) {
-        uint64_t at = __atomic_fetch_add(&segment->at->next, bytes, __ATOMIC_RELAXED);
+        uint64_t at = __atomic_fetch_add(&segment->next, bytes, __ATOMIC_RELAXED);
         uint64_t end = segment->size - PROBE_BLOCK_UNIT;
         if (at <= end && bytes <= end - at) {
-            *id = (uint64_t)segment->at->number << 32 | at / PROBE_BLOCK_UNIT;
-            char *block = (char *)segment->at + at;
+            *id = (uint64_t)segment->number << 32 | at / PROBE_BLOCK_UNIT;
+            char *block = (char *)segment + at;
             if (bytes >= POPULATED)
                 KERNEL(madvise, (uintptr_t)block & -(uintptr_t)PROBE_PAGE, bytes, POPULATE_WRITE, 0);
             return (struct probe_block *)(void *)block;
         }
-        struct mapping *next = next_segment(segment);
+        struct probe_segment *next = next_segment(segment);
         if (!next)
-            tell_full(segment->at);
+            tell_full(segment);
         segment = next;
     }
     process.full = RETRY_AFTER;
     return NULL;
 }
 
+static int64_t ask_for_time(void)
+{
+    if (process.vdso && (++process.asked > ASKED_MOST || kernel_closed)) {
+        process.clock = (int (*)(int, struct timespec *))lookup_in_vdso(process.vdso, VDSO_CLOCK);
+        process.vdso = 0;
+    }
+    return kernel_clock(CLOCK_MONOTONIC);
+}
+
 int64_t log_now(void)
 {
     struct timespec time;
     if (unlikely(!process.clock || process.clock(CLOCK_MONOTONIC, &time)))
-        return kernel_clock(CLOCK_MONOTONIC);
+        return ask_for_time();
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
@@ -250,7 +270,7 @@ void *log_claim(uint8_t kind, size_t size, struct probe_block **in)
     for (;;) {
         if (unlikely(!block || (now - block->base) >> (32 + PROBE_TICK_SHIFT))) {
             if (!new_block(size)) {
-                __atomic_fetch_add(&process.current->at->lost, 1, __ATOMIC_RELAXED);
+                __atomic_fetch_add(&process.current->lost, 1, __ATOMIC_RELAXED);
                 return NULL;
             }
             block = thread.block;
@@ -279,7 +299,7 @@ void log_commit(void *at)
 
 int log_seen(uint64_t id)
 {
-    struct probe_segment *segment = process.current->at;
+    struct probe_segment *segment = process.current;
     for (unsigned i = 0; i < SEEN_PROBES; i++)
         if (__atomic_load_n(&segment->seen[seen_slot(id, i)], __ATOMIC_RELAXED) == id)
             return 1;
@@ -288,7 +308,7 @@ int log_seen(uint64_t id)
 
 void log_mark(uint64_t id)
 {
-    struct probe_segment *segment = process.current->at;
+    struct probe_segment *segment = process.current;
     for (unsigned i = 0; i < SEEN_PROBES; i++) {
         uint64_t none = 0;
         uint64_t *slot = &segment->seen[seen_slot(id, i)];

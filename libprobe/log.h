@@ -38,11 +38,6 @@ struct this_exec {
     struct fold folds[PROBE_FOLD_SLOTS];
 } __attribute__((aligned(PROBE_PAGE)));
 
-struct mapping {
-    struct probe_segment *at;
-    uint64_t size;
-};
-
 enum state { STATE_NEW, STATE_STARTING, STATE_ON, STATE_OFF };
 
 struct process {
@@ -50,12 +45,14 @@ struct process {
     int full;                     /* frames still to lose before another segment is asked for */
     int ask_pid;                  /* an old kernel: no wiped page, ask for the pid at every frame */
     uint32_t place;               /* counts changes of directory, so that folds of relative paths end */
-    struct mapping *first;        /* number 0, for segment.newest */
-    struct mapping *current;
+    struct probe_segment *first;  /* number 0, for segment.newest; NULL until it is needed */
+    struct probe_segment *current;
     uint64_t exec;                /* newest exec of this process or of an ancestor that forked it */
     uint64_t environ_id;
     uint64_t libraries_id;
-    int (*clock)(int clock, struct timespec *to); /* the vDSO's, or NULL */
+    uintptr_t vdso;               /* where the kernel mapped it, 0 = nowhere */
+    int (*clock)(int clock, struct timespec *to); /* the vDSO's, once it is worth it, or NULL */
+    uint32_t asked;               /* how often the kernel was asked for the time */
     char *const *environment;     /* as the program got it, at start */
     int loaded;                   /* dlopen was asked for */
     int code;                     /* what exit() was given, -1 = not known */

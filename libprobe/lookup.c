@@ -8,7 +8,7 @@
 
 #include "log.h"
 
-#define OBJECTS 32 /* whose tables are remembered; those of a larger program are read each time */
+#define OBJECTS 10 /* whose tables are remembered; those of a larger program are read each time */
 
 #define RTLD_NEXT_HANDLE ((void *)-1L)
 

@@ -1,6 +1,7 @@
 #include "start.h"
 
 #include <elf.h>
+#include <sys/mman.h>
 
 #include "descriptor.h"
 #include "environ.h"
@@ -18,9 +19,9 @@ static struct {
     char **arguments;
     int count;
     const char *program; /* AT_EXECFN */
-    uintptr_t vdso;
-    char *free_at;       /* in texts, which stand here so that the start touches as few pages as possible */
-    char texts[2 * PROBE_PATH_MAX + PROBE_STEP_MAX + 3];
+    uint32_t user;       /* AT_UID */
+    uint32_t used;       /* of texts */
+    char texts[384];     /* as a rule enough */
 } birth PROBE_AT_START;
 
 static int off(void)
@@ -58,16 +59,26 @@ static void read_auxiliary(char **environment)
     for (; entry->a_type != AT_NULL; entry++)
         if (entry->a_type == AT_EXECFN)
             birth.program = (const char *)entry->a_un.a_val;
+        else if (entry->a_type == AT_UID)
+            birth.user = (uint32_t)entry->a_un.a_val;
         else if (entry->a_type == AT_SYSINFO_EHDR)
-            birth.vdso = entry->a_un.a_val;
+            process.vdso = entry->a_un.a_val;
 }
 
-/* A copy that the program cannot overwrite; one after the other. */
+/* A copy that the program cannot overwrite. Empty when there is no room. */
 static const char *keep(const char *text, size_t most)
 {
     size_t length = path_length(text);
-    char *at = birth.free_at ? birth.free_at : birth.texts;
-    birth.free_at = put_text(at, text, length < most ? length : most);
+    if (length > most)
+        length = most;
+    char *at = birth.texts + birth.used;
+    if (length < sizeof birth.texts - birth.used)
+        birth.used += (uint32_t)length + 1;
+    else
+        at = kernel_map(length + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (!at)
+        return "";
+    put_text(at, text, length);
     return at;
 }
 
@@ -108,8 +119,6 @@ static int begin(char **environment)
     find_arguments(environment);
     if (birth.arguments)
         read_auxiliary(environment);
-    if (birth.vdso)
-        process.clock = (int (*)(int, struct timespec *))lookup_in_vdso(birth.vdso, VDSO_CLOCK);
     if (!process.preload[0] || log_open() != 0)
         return off();
     watch_hello(process.folder); /* who watches this process need not write what we write */

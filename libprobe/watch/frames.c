@@ -13,12 +13,12 @@
 #define BLOCK_MOST (64u << 10)
 
 struct process process;
-static struct mapping first, current;
+static struct probe_segment *first, *current;
 static struct writer *writer;
 static int64_t tick; /* of the call that is being read */
 static char run_folder[PROBE_PATH_MAX];
 
-static int map_segment(uint32_t number, struct mapping *to)
+static int map_segment(uint32_t number, struct probe_segment **to)
 {
     char name[PROBE_PATH_MAX];
     struct stat status;
@@ -26,12 +26,14 @@ static int map_segment(uint32_t number, struct mapping *to)
     int file = failed ? failed : kernel_open(PROBE_AT_FDCWD, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
     if (file < 0)
         return file;
-    to->at = NULL;
+    struct probe_segment *at = NULL;
     if (kernel_stat_of(file, &status) == 0 && status.st_size > PROBE_HEADER_SIZE)
-        to->at = kernel_map((size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file);
-    to->size = (uint64_t)status.st_size;
+        at = kernel_map((size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file);
     kernel_close(file);
-    return to->at && to->at->version == PROBE_VERSION ? 0 : -EINVAL;
+    if (!at || at->version != PROBE_VERSION || at->size != (uint64_t)status.st_size)
+        return -EINVAL;
+    *to = at;
+    return 0;
 }
 
 int frames_open(const char *folder)
@@ -42,11 +44,11 @@ int frames_open(const char *folder)
     int failed = map_segment(0, &first);
     if (failed)
         return failed;
-    uint32_t newest = __atomic_load_n(&first.at->newest, __ATOMIC_ACQUIRE);
+    uint32_t newest = __atomic_load_n(&first->newest, __ATOMIC_ACQUIRE);
     if (newest == 0 || map_segment(newest, &current) != 0)
         current = first;
-    process.first = &first;
-    process.current = &current;
+    process.first = first;
+    process.current = current;
     return 0;
 }
 
@@ -55,19 +57,19 @@ void frames_for(struct writer *to) { writer = to; }
 
 static int next_segment(void)
 {
-    uint32_t number = current.at->number + 1, newest = __atomic_load_n(&first.at->newest, __ATOMIC_ACQUIRE);
+    uint32_t number = current->number + 1, newest = __atomic_load_n(&first->newest, __ATOMIC_ACQUIRE);
     int failed = 0;
     if (newest >= number)
         number = newest;
     else
         failed = probe_segment_create(run_folder, number);
-    struct mapping made;
+    struct probe_segment *made;
     if ((failed && failed != -EEXIST) || map_segment(number, &made) != 0)
         return 0;
-    while (newest < number && !__atomic_compare_exchange_n(&first.at->newest, &newest, number, 0, __ATOMIC_RELEASE,
+    while (newest < number && !__atomic_compare_exchange_n(&first->newest, &newest, number, 0, __ATOMIC_RELEASE,
                                                            __ATOMIC_RELAXED))
         ;
-    current = made;
+    process.current = current = made;
     return 1;
 }
 
@@ -82,7 +84,7 @@ int64_t frames_tick(void)
 /* The last unit is kept, see record.h. */
 static int fits(uint64_t at, uint32_t size)
 {
-    uint64_t end = current.size - PROBE_BLOCK_UNIT;
+    uint64_t end = current->size - PROBE_BLOCK_UNIT;
     return at <= end && size <= end - at;
 }
 
@@ -92,15 +94,15 @@ static int new_block(size_t frame)
     uint32_t size = writer->size > least ? writer->size : (uint32_t)least;
     uint64_t at;
     do {
-        at = __atomic_fetch_add(&current.at->next, size, __ATOMIC_RELAXED);
+        at = __atomic_fetch_add(&current->next, size, __ATOMIC_RELAXED);
         if (fits(at, size))
             break;
     } while (next_segment());
     if (!fits(at, size))
         return 0;
-    struct probe_block *block = (struct probe_block *)(void *)((char *)current.at + at);
+    struct probe_block *block = (struct probe_block *)(void *)((char *)current + at);
     if (!writer->exec)
-        writer->exec = (uint64_t)current.at->number << 32 | at / PROBE_BLOCK_UNIT;
+        writer->exec = (uint64_t)current->number << 32 | at / PROBE_BLOCK_UNIT;
     block->size = size;
     block->used = sizeof *block;
     block->pid = block->tid = writer->pid;
@@ -130,7 +132,7 @@ void *log_claim(uint8_t kind, size_t size, struct probe_block **in)
         if (block)
             end_block(block);
         if (!new_block(size)) {
-            __atomic_fetch_add(&current.at->lost, 1, __ATOMIC_RELAXED);
+            __atomic_fetch_add(&current->lost, 1, __ATOMIC_RELAXED);
             writer->block = NULL;
             return NULL;
         }
@@ -156,7 +158,7 @@ void log_commit(void *at)
 int log_seen(uint64_t id)
 {
     for (unsigned i = 0; i < SEEN_PROBES; i++)
-        if (__atomic_load_n(&current.at->seen[seen_slot(id, i)], __ATOMIC_RELAXED) == id)
+        if (__atomic_load_n(&current->seen[seen_slot(id, i)], __ATOMIC_RELAXED) == id)
             return 1;
     return 0;
 }
@@ -165,7 +167,7 @@ void log_mark(uint64_t id)
 {
     for (unsigned i = 0; i < SEEN_PROBES; i++) {
         uint64_t none = 0;
-        uint64_t *slot = &current.at->seen[seen_slot(id, i)];
+        uint64_t *slot = &current->seen[seen_slot(id, i)];
         if (__atomic_compare_exchange_n(slot, &none, id, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED) || none == id)
             return;
     }
