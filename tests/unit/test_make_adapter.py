@@ -14,28 +14,23 @@ from probe_make import surroundings as around
 from probe_make.declarations import declared
 from probe_make.plugin import probe_engine
 
-FIELDS = (b"2", b"77", b"0", b"/w", b"out", b"", b"", b"", b"", b"4.3", b"Makefile", b"", b"")
+
+def head(**said: bytes) -> bytes:
+    """What make writes once: of itself, and of its makefiles."""
+    own = {"version": b"3", "pid": b"77", "level": b"0", "directory": b"/w", "restarts": b""}
+    return _line(own | {"make": b"4.3", "files": b"Makefile"}, said)
 
 
 def line(**said: bytes) -> bytes:
-    """One line as make writes it, with some fields said otherwise."""
-    names = (
-        "version",
-        "pid",
-        "level",
-        "directory",
-        "target",
-        "member",
-        "inputs",
-        "order",
-        "stem",
-        "make",
-        "files",
-        "first",
-        "restarts",
-    )
-    fields = [said.get(name, usual) for name, usual in zip(names, FIELDS, strict=True)]
-    return around.FIELD.join(fields) + around.LINE
+    """What make writes for a target."""
+    own = {"version": b"3", "pid": b"77", "level": b"0", "directory": b"/w", "restarts": b""}
+    target = dict.fromkeys(("target", "member", "inputs", "order", "stem", "first"), b"")
+    return _line(own | target | {"target": b"out"}, said)
+
+
+def _line(usual: dict[str, bytes], said: dict[str, bytes]) -> bytes:
+    assert set(said) <= set(usual)
+    return around.FIELD.join((usual | said).values()) + around.LINE
 
 
 def left(run: Path, *lines: bytes, name: str = "77") -> Path:
@@ -52,7 +47,7 @@ def test_nothing_left_is_no_declaration(tmp_path: Path) -> None:
 
 def test_paths_are_absolute_and_the_key_is_the_one_that_recipes_carry(tmp_path: Path) -> None:
     said = line(inputs=b"a ../b /c/d", order=b"folder", level=b"2", target=b"sub/out", stem=b"sub/o")
-    found = declared(left(tmp_path, said))
+    found = declared(left(tmp_path, head(level=b"2"), said))
     assert found is not None
     (step,) = found.declarations
     assert step.key == b"make:77:2:/w:sub/out"
@@ -158,6 +153,14 @@ def test_a_nearly_full_spool_gets_no_lines(tmp_path: Path, monkeypatch: pytest.M
     assert b"$@" in text
 
 
+def test_a_target_made_again_after_makefiles_were_read_anew_is_another_step(tmp_path: Path) -> None:
+    again = (head(restarts=b"1", files=b"a b"), line(restarts=b"1"))
+    found = declared(left(tmp_path, head(), line(), *again))
+    assert found is not None
+    assert [step.key for step in found.declarations] == [b"make:77:0:/w:out", b"make:77:0+1:/w:out"]
+    assert found.declarations[1].facts["makefiles"] == ["/w/a", "/w/b"]
+
+
 def finding(lint: str, path: bytes, step: int) -> Finding:
     return Finding(lint, step, path, "")
 
@@ -172,7 +175,7 @@ def finding(lint: str, path: bytes, step: int) -> Finding:
     ],
 )
 def test_remedies_are_lines_of_a_makefile(tmp_path: Path, lint: str, path: bytes, said: str | None) -> None:
-    found = declared(left(tmp_path, line()))
+    found = declared(left(tmp_path, head(), line()))
     assert found is not None
     step = Step(0, b"key", "make", "out", "out", 1, None, None, None, None, found.declarations[0])
     assert probe_engine().remedy(finding(lint, path, 0), step) == said

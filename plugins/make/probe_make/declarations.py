@@ -16,7 +16,8 @@ from probe_make.makefile import absolute
 from probe_make.rules import Rules, without_steps
 from probe_make.surroundings import FIELD, FOLDER, LINE
 
-FIELDS = 12  # of a line, without its version
+OF_MAKE = 4  # fields of a line that are the same for all of a make's targets
+OF_TARGET = 6
 MOST_WORDS = 6  # a file name with more blanks than that is not put together again
 
 
@@ -32,35 +33,43 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line that make wrote, as it stands."""
+class Make:
+    """A make process, between two readings of its makefiles. Fields as make wrote them."""
 
     process: bytes
     level: bytes
     directory: bytes
+    restarts: bytes  # how often it had read its makefiles anew
+    version: bytes = b""
+    makefiles: bytes = b""
+
+    @property
+    def name(self) -> str:
+        """What tells it from others."""
+        return os.fsdecode(b":".join((self.process, self.level, self.restarts, self.directory)))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A target that a make told."""
+
+    make: Make
     target: bytes
     member: bytes
     prerequisites: bytes
     order_only: bytes
     stem: bytes
-    version: bytes
-    makefiles: bytes
-    first: bytes = b""  # the first prerequisite: tells double-colon rules of one target apart
-    restarts: bytes = b""  # how often make had read its makefiles anew
+    first: bytes  # the first prerequisite: tells double-colon rules of one target apart
 
     @property
     def key(self) -> bytes:
         """The PROBE_STEP that the recipe's processes carry."""
+        make = self.make
         member = b"(" + self.member + b")" if self.member else b""
-        restarts = b"+" + self.restarts if self.restarts else b""
+        restarts = b"+" + make.restarts if make.restarts else b""
         first = b"<" + self.first if self.first else b""
-        place = b":".join((b"make", self.process, self.level, self.directory, self.target))
-        return place + member + restarts + first
-
-    @property
-    def scheduler(self) -> str:
-        """The make that put the step in its order, as a name."""
-        return os.fsdecode(b":".join((self.process, self.level, self.restarts, self.directory)))
+        place = b":".join((b"make", make.process, make.level + restarts, make.directory, self.target))
+        return place + member + first
 
 
 def declared(run_folder: Path) -> Declared | None:
@@ -92,19 +101,19 @@ def _read_makes(folder: Path, reading: Reading) -> None:
     for file in sorted(folder.iterdir()):
         lines += _lines(file, reading.gaps)
     lines = list(dict.fromkeys(lines))
-    names = Names(absolute(line.directory, line.target) for line in lines)
+    names = Names(absolute(line.make.directory, line.target) for line in lines)
     for line in lines:
-        rules = _rules(line, reading)
+        rules = _rules(line.make, reading)
         step = _declaration(line, names, rules)
         before = reading.steps.get(step.key)
         reading.steps[step.key] = step if before is None else _both(before, step)
-        reading.versions.add(os.fsdecode(line.version))
+        reading.versions.add(os.fsdecode(line.make.version))
 
 
-def _rules(line: Line, reading: Reading) -> Rules:
-    known = (line.directory, line.makefiles)
+def _rules(make: Make, reading: Reading) -> Rules:
+    known = (make.directory, make.makefiles)
     if known not in reading.rules:
-        rules = reading.rules[known] = Rules(line.directory, dict.fromkeys(line.makefiles.split()))
+        rules = reading.rules[known] = Rules(make.directory, dict.fromkeys(make.makefiles.split()))
         reading.makefiles.update(rules.makefiles)
     return reading.rules[known]
 
@@ -128,10 +137,14 @@ def _lines(file: Path, gaps: list[str]) -> Iterator[Line]:
     if rest:
         gaps.append(f"make process {file.name} ended while it declared a step")
     unknown = 0
+    makes: dict[tuple[bytes, ...], Make] = {}
     for text in whole:
         match text.split(FIELD):
-            case [b"2", *fields] if len(fields) == FIELDS:
-                yield Line(*fields)
+            case [b"3", *fields] if len(fields) == OF_MAKE + 2:
+                makes[tuple(fields[:OF_MAKE])] = Make(*fields)
+            case [b"3", *fields] if len(fields) == OF_MAKE + OF_TARGET:
+                of_make = tuple(fields[:OF_MAKE])
+                yield Line(makes.get(of_make) or Make(*of_make), *fields[OF_MAKE:])
             case _:
                 unknown += 1
     if unknown:
@@ -170,14 +183,14 @@ class Names:
 
 
 def _declaration(line: Line, names: Names, rules: Rules) -> Declaration:
-    target = os.fsdecode(line.target)
-    inputs = names.split(line.directory, line.prerequisites)
+    target, directory = os.fsdecode(line.target), line.make.directory
+    inputs = names.split(directory, line.prerequisites)
     written = rules.written(line.target, line.stem, inputs)
     facts: dict[str, Any] = {
         "target": target,
-        "level": os.fsdecode(line.level),
-        "make": os.fsdecode(line.process),
-        "scheduler": line.scheduler,
+        "level": os.fsdecode(line.make.level),
+        "make": os.fsdecode(line.make.process),
+        "scheduler": line.make.name,
         "chains_rebuild": True,
         "makefiles": [os.fsdecode(path) for path in rules.makefiles],
     }
@@ -196,10 +209,10 @@ def _declaration(line: Line, names: Names, rules: Rules) -> Declaration:
         name=target + (f"({os.fsdecode(line.member)})" if line.member else ""),
         inputs=inputs,
         outputs=tuple(
-            dict.fromkeys((absolute(line.directory, line.target), *(written.outputs if written else ())))
+            dict.fromkeys((absolute(directory, line.target), *(written.outputs if written else ())))
         ),
-        order_only=names.split(line.directory, line.order_only),
-        directory=line.directory,
+        order_only=names.split(directory, line.order_only),
+        directory=directory,
         facts=facts,
     )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from probe_core.model import RunGraph, Step
 
 OWN_SHELL = "SHELL= on the command line replaces the Makefile's own SHELL; `probe make` needs no SHELL="
+BLANKS = "GNU make 4.4 or newer cannot declare its targets: the spool's path has a blank (set PROBE_SPOOL)"
 
 
 class Make:
@@ -30,10 +31,10 @@ class Make:
         self, command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]
     ) -> Preparation:
         """Run make as it was typed: what it needs is in its surroundings."""
-        own_shell = any(word.startswith(b"SHELL=") for word in command)
-        return Preparation(
-            tuple(command), surroundings(run_folder, environment), (OWN_SHELL,) if own_shell else ()
-        )
+        notes = [OWN_SHELL] if any(word.startswith(b"SHELL=") for word in command) else []
+        if len(os.fsencode(run_folder).split()) > 1:
+            notes.append(BLANKS)
+        return Preparation(tuple(command), surroundings(run_folder, environment), tuple(notes))
 
     def declared(self, run_folder: Path) -> Declared | None:
         """Give the targets whose recipes ran, with their prerequisites."""

@@ -22,37 +22,58 @@ FIELD = b"\x1f"
 LINE = b"\x1e\n"
 ROOM = 32 << 20  # bytes the spool must have free: make stops when $(file …) cannot write
 
-_FIELDS = (
-    b"2",  # the version of this line
-    b"$(notdir $(realpath /proc/self))",
-    b"$(MAKELEVEL)",
-    b"$(CURDIR)",
-    b"$@",
-    b"$%",
-    b"$^",
-    b"$|",
-    b"$*",
-    b"$(MAKE_VERSION)",
-    b"$(MAKEFILE_LIST)",
-    b"$<",
-    b"$(value MAKE_RESTARTS)",
-)
-_KEY = (
-    b"make:$(notdir $(realpath /proc/self)):$(MAKELEVEL):$(CURDIR):$@$(if $%,($%))"
-    b"$(if $(value MAKE_RESTARTS),+$(value MAKE_RESTARTS))$(if $<,<$<)"
-)
 _PLACE = b"$(value PROBE_RUN)/declarations/" + FOLDER.encode()
 # $(wildcard) splits at blanks; a `?` in their place finds the folder all the same.
 _PLACE_IS_THERE = b"$(wildcard $(subst [,?,$(subst $(subst x, ,x),?," + _PLACE + b"))/.)"
-_DECLARE = (
-    b"$(if "
-    + _PLACE_IS_THERE
-    + b",$(file >>"
-    + _PLACE
-    + b"/$(notdir $(realpath /proc/self)),"
-    + FIELD.join(_FIELDS)
-    + b"\x1e))"
+# Newer makes end the name of a file that they write to at its first blank.
+_CAN_WRITE = b"$(if $(word 2,$(value PROBE_RUN)),$(filter 4.0% 4.1% 4.2% 4.3%,$(MAKE_VERSION)),x)"
+_PROCESS = b"$(notdir $(realpath /proc/self))"
+_RESTARTS = b"$(value MAKE_RESTARTS)"  # how often make has read its makefiles anew
+_MAKE = (b"3", _PROCESS, b"$(MAKELEVEL)", b"$(CURDIR)", _RESTARTS)  # "3": the version of the lines
+_MAKEFILES = (b"$(MAKE_VERSION)", b"$(MAKEFILE_LIST)")
+_TARGET = (b"$@", b"$%", b"$^", b"$|", b"$*", b"$<")
+_KEY = b"$(PROBE_KEY)$@$(if $%,($%))$(if $<,<$<)"
+
+
+def _set(name: bytes, operator: bytes, value: bytes) -> bytes:
+    """Let make set a variable; ``:=`` works the value out once."""
+    return b"$(eval override %b %b %b)" % (name, operator, value.replace(b"$", b"$$"))
+
+
+def _constant(name: bytes, value: bytes) -> bytes:
+    """Let make work a value out once, and never hand the variable to a program."""
+    return _set(name, b":=", value) + b"$(eval unexport %b)" % name
+
+
+def _write(fields: tuple[bytes, ...]) -> bytes:
+    return b"$(file >>$(PROBE_FILE)," + FIELD.join((b"$(PROBE_LINE)", *fields)) + b"\x1e)"
+
+
+def _from_now_on(text: bytes) -> bytes:
+    """Let make expand ``text`` for this target and for all later ones."""
+    return _set(b"PROBE_STEP", b"=", text) + b"$(eval export PROBE_STEP)" + text
+
+
+_UNTOLD = _constant(
+    b"PROBE_KEY", b"make:%b:$(MAKELEVEL)$(if %b,+%b):$(CURDIR):" % (_PROCESS, _RESTARTS, _RESTARTS)
 )
+_TOLD = (
+    _constant(b"PROBE_FILE", _PLACE + b"/" + _PROCESS)
+    + _constant(b"PROBE_LINE", FIELD.join(_MAKE))
+    + _write(_MAKEFILES)
+    + _from_now_on(_write(_TARGET) + _KEY)
+)
+
+
+def _for_a_target(text: bytes) -> bytes:
+    """Newer makes expand this for ``$(shell …)`` too, where there is no target and nothing to tell."""
+    return b"$(if $@," + _UNTOLD + text + b")"
+
+
+_DECLARE = _for_a_target(
+    b"$(if $(and %b,%b),%b,%b)" % (_CAN_WRITE, _PLACE_IS_THERE, _TOLD, _from_now_on(_KEY))
+)
+_IDENTIFY = _for_a_target(_from_now_on(_KEY))
 _REFERENCE = b"PROBE_STEP=$${PROBE_MAKE}"
 
 
@@ -68,8 +89,8 @@ def surroundings(run_folder: Path, environment: Mapping[bytes, bytes]) -> dict[b
         flags = b" ".join(filter(None, (flags, _REFERENCE)))
     if _has_room(run_folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return {b"GNUMAKEFLAGS": flags, b"PROBE_MAKE": _DECLARE + _KEY}
-    return {b"GNUMAKEFLAGS": flags, b"PROBE_MAKE": _KEY}
+        return {b"GNUMAKEFLAGS": flags, b"PROBE_MAKE": _DECLARE}
+    return {b"GNUMAKEFLAGS": flags, b"PROBE_MAKE": _IDENTIFY}
 
 
 def _has_room(folder: Path) -> bool:
