@@ -19,9 +19,10 @@ from probe_core.ask.judgement import (
     remains,
 )
 from probe_core.ask.question import Question
-from probe_core.ask.wording import flat, name_of
+from probe_core.ask.wording import name_of
 from probe_core.hooks import Finding
 from probe_core.model import Act, FileVersion
+from probe_core.printable import printable
 
 
 @dataclass
@@ -118,4 +119,4 @@ def _is_shared(judgement: Judgement, step: DeclaredStep, version: FileVersion) -
 
 
 def _name(question: Question, step: int) -> str:
-    return flat(question.graph.steps[step].name)
+    return printable(question.graph.steps[step].name)

@@ -20,9 +20,10 @@ from probe_core.ask.judgement import (
     remains,
 )
 from probe_core.ask.question import Question
-from probe_core.ask.wording import flat, name_of
+from probe_core.ask.wording import name_of
 from probe_core.hooks import Finding
 from probe_core.model import Act, FileVersion
+from probe_core.printable import printable
 
 _DEPENDENCY_ENDINGS = (b".d", b".dep", b".Po", b".Tpo", b".Plo", b".Tlo")
 
@@ -95,7 +96,7 @@ def _finding(judgement: Judgement, step: DeclaredStep, row: int, version: FileVe
     question = judgement.question
     graph = question.graph
     directory = step.declaration.directory or graph.run.directory
-    file, name = name_of(version.path, directory), flat(step.declaration.name)
+    file, name = name_of(version.path, directory), printable(step.declaration.name)
     if lint == "undeclared-input":
         message = f"{name} reads {file}, which it does not declare"
     elif question.is_declared_input(step.number, version.path):
@@ -115,7 +116,7 @@ def _evidence(
     if lint == "undeclared-input" and version.made_by is not None:
         maker = judgement.owner(graph.execs[version.made_by].step)
         if maker is not None:
-            name = flat(graph.steps[maker].name)
+            name = printable(graph.steps[maker].name)
             loose = judgement.order.are_loose(step.number, maker)
             yield f"made in this run by {name}" + (
                 ", which nothing orders before: a parallel run may come first" if loose else ""

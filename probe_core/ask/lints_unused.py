@@ -14,9 +14,10 @@ from functools import cached_property
 
 from probe_core.ask.judgement import DeclaredStep, Judgement, is_a_product, remains
 from probe_core.ask.question import Question
-from probe_core.ask.wording import count_of, flat, name_of
+from probe_core.ask.wording import count_of, name_of
 from probe_core.hooks import Finding
 from probe_core.model import Act, FileVersion
+from probe_core.printable import printable
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _inputs(told: _Unused, step: DeclaredStep) -> Iterator[Finding]:
         if any(_covered_below(told, step, path)):
             continue
         count = count_of(sum(len(told.question.execs_by_step.get(one, ())) for one in step.inside), "program")
-        message = f"{flat(declaration.name)} declares {name_of(path, directory)}, which it never reads"
+        message = f"{printable(declaration.name)} declares {name_of(path, directory)}, which it never reads"
         yield Finding(
             "unused-input", step.number, path, message, (f"none of its {count} opened or looked it up",)
         )
@@ -175,7 +176,8 @@ def _outputs(told: _Unused, step: DeclaredStep) -> Iterator[Finding]:
         if told.version(path) is None or told.touches(step, path) or told.names(step, path):
             continue
         made = name_of(min(written), directory)
-        message = f"{flat(step.declaration.name)} declares {name_of(path, directory)}, which it does not make"
+        name = printable(step.declaration.name)
+        message = f"{name} declares {name_of(path, directory)}, which it does not make"
         yield Finding("unmade-output", step.number, path, message, (f"it makes {made}",))
 
 

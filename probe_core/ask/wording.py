@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from probe_core.printable import escaped, is_printable
+
 _PLAIN = re.compile(r"[\w@%+=:,./~^\[\]{}-]+\Z")
-_ESCAPES = {"\a": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r",
-            "\x1b": "\\e", "\\": "\\\\", "'": "\\'"}  # fmt: skip
+_QUOTED = {"\\": "\\\\", "'": "\\'"}  # inside $'…'
 SECOND = 1_000_000_000
 
 
@@ -23,32 +23,9 @@ def shown(name: bytes | str) -> str:
     text = os.fsdecode(name)
     if _PLAIN.match(text):
         return text
-    if not any(_is_unprintable(letter) for letter in text):
+    if all(map(is_printable, text)):
         return "'" + text.replace("'", "'\\''") + "'"
-    return "$'" + "".join(_escaped(letter) for letter in text) + "'"
-
-
-def flat(text: str) -> str:
-    """Give a sentence on one line, without control characters; quotes nothing."""
-    return "".join(_escaped(letter) if _is_unprintable(letter) else letter for letter in text)
-
-
-def _is_unprintable(letter: str) -> bool:
-    # Cc control, Cf direction marks and their like, Cs bytes that are not UTF-8, Zl and Zp line ends
-    return unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-
-
-def _escaped(letter: str) -> str:
-    if letter in _ESCAPES:
-        return _ESCAPES[letter]
-    if not _is_unprintable(letter):
-        return letter
-    code = ord(letter)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that os.fsdecode could not read
-        return f"\\x{code - 0xDC00:02x}"
-    if code < 0x80:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return "$'" + "".join(_QUOTED.get(letter) or escaped(letter) for letter in text) + "'"
 
 
 def name_of(path: bytes, directory: bytes | None = None) -> str:

@@ -14,12 +14,13 @@ from probe_core.ask.allowed import AllowList
 from probe_core.ask.check import Group, grouped
 from probe_core.ask.check import check as findings_of
 from probe_core.ask.sarif import sarif
-from probe_core.ask.wording import count_of, flat
+from probe_core.ask.wording import count_of
 from probe_core.cli.colour import styled
 from probe_core.cli.session import Session, asking, print_json, told
 from probe_core.hooks import Finding
 from probe_core.model import RunGraph
 from probe_core.plugins import plugins
+from probe_core.printable import printable
 
 
 @click.command()
@@ -75,19 +76,19 @@ def _print(groups: list[Group], graph: RunGraph) -> None:
         return
     for group in groups:
         first = group.first
-        click.echo(f"{styled(first.lint, 'warn')}: {flat(first.message)}", color=True)
+        click.echo(f"{styled(first.lint, 'warn')}: {printable(first.message)}", color=True)
         if group.others:
             names = list(
                 dict.fromkeys(graph.steps[one.step].name for one in group.others if one.step is not None)
             )
-            some = ", ".join(flat(name) for name in names[:4]) + (", …" if len(names) > 4 else "")
+            some = ", ".join(printable(name) for name in names[:4]) + (", …" if len(names) > 4 else "")
             verb = "do" if len(group.others) > 1 else "does"
             click.echo(f"    so {verb} {count_of(len(group.others), 'more step')}: {some}")
         for line in first.evidence:
-            click.echo(f"    {styled(flat(line), 'dim')}", color=True)
+            click.echo(f"    {styled(printable(line), 'dim')}", color=True)
         remedies = group.remedies
         for remedy in remedies[:3]:
-            click.echo(f"    {styled('to do:', 'bold')} {flat(remedy)}", color=True)
+            click.echo(f"    {styled('to do:', 'bold')} {printable(remedy)}", color=True)
         if len(remedies) > 3:
             click.echo(f"    and likewise for {count_of(len(remedies) - 3, 'more rule')}")
     total = sum(1 + len(group.others) for group in groups)

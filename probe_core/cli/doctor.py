@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 import click
 
-from probe_core.ask.wording import flat
 from probe_core.cli.colour import styled
 from probe_core.cli.session import Session, asking, print_json
+from probe_core.printable import printable
 
 MARKS = {"good": ("ok", "good"), "warning": ("note", "warn"), "bad": ("BAD", "bad")}
 
@@ -31,9 +31,9 @@ def doctor(session: Session, as_json: bool) -> None:
         for one in findings:
             mark, style = MARKS[one.state]
             click.echo(
-                f"{styled(mark.ljust(4), style)}  {one.what.ljust(width)}  {flat(one.text)}", color=True
+                f"{styled(mark.ljust(4), style)}  {one.what.ljust(width)}  {printable(one.text)}", color=True
             )
             if one.remedy:
-                click.echo(f"      {' ' * width}  {styled(flat(one.remedy), 'dim')}", color=True)
+                click.echo(f"      {' ' * width}  {styled(printable(one.remedy), 'dim')}", color=True)
     if any(one.state == "bad" for one in findings):
         sys.exit(1)

@@ -9,12 +9,13 @@ from pathlib import Path
 from probe_core.ask.classes import FileClass, below_any
 from probe_core.ask.lineage import Edge, FileNode, Lineage, Maker
 from probe_core.ask.own import own_paths
-from probe_core.ask.wording import command_of, count_of, flat, name_of, size_of, time_of
+from probe_core.ask.wording import command_of, count_of, name_of, size_of, time_of
 from probe_core.cli.colour import styled
 from probe_core.cli.named import names
 from probe_core.cli.tree import Branch
 from probe_core.history import History
 from probe_core.model import Act, Exec
+from probe_core.printable import printable
 
 SHOWN = frozenset({FileClass.DATA, FileClass.SCRIPT})
 MOST_FILES = 20  # of one maker, unless all are asked for
@@ -230,17 +231,17 @@ class _View:
 
     def _maker_text(self, maker: Maker, above: str) -> str:
         run = self.answer.runs[maker.run]
-        notes = [] if maker.run == above else [f"run {flat(run.name or maker.run[:8])}"]
+        notes = [] if maker.run == above else [f"run {printable(run.name or maker.run[:8])}"]
         if maker.step is None:
             one = maker.exec
             text = styled(command_of(one.arguments or (one.program,), 80) if one else "?", "cyan")
         else:
             step = maker.step
             engine = f"{step.engine} " if step.engine else ""
-            text = styled(engine + flat(step.name), "cyan")
+            text = styled(engine + printable(step.name), "cyan")
             by = self._programs.get(maker.number)
             text += f": {command_of(by.arguments or (by.program,), 80)}" if by else ""
-            notes += [f"inside {flat(other.name)}" for other in maker.around[:1]]
+            notes += [f"inside {printable(other.name)}" for other in maker.around[:1]]
         return text + (styled(f"  ({', '.join(notes)})", "dim") if notes else "")
 
     @cached_property

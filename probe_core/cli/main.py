@@ -118,19 +118,19 @@ def _told_by_click(error: Exception) -> int | None:
 
 def _show(error: click.ClickException) -> None:
     """Show a wrong command line in one sentence that ends with where help is."""
-    from probe_core.ask.wording import flat
+    from probe_core.printable import printable
 
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "probe"
-    message = flat(error.format_message()).rstrip(".")
+    message = printable(error.format_message()).rstrip(".")
     message = message[:1].lower() + message[1:]
     _say(f"{message}; see `{path} --help`", 2)
 
 
 def _say(sentence: str, status: int) -> int:
-    from probe_core.ask.wording import flat
+    from probe_core.printable import printable
 
-    text = f"probe: {flat(sentence)}\n"
+    text = f"probe: {printable(sentence)}\n"
     try:
         sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8", "replace"))
         sys.stderr.flush()

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from probe_core.ask.wording import command_of, count_of, flat, span_of, time_of
+from probe_core.ask.wording import command_of, count_of, span_of, time_of
 from probe_core.cli.colour import is_coloured, styled
 from probe_core.cli.session import Session, asking, print_json
 from probe_core.errors import SpoolError
+from probe_core.printable import printable
 
 if TYPE_CHECKING:
     from probe_core.history import RunSummary
@@ -65,7 +66,7 @@ def _row(one: RunSummary) -> Row:
     content = f"{count_of(one.steps, 'step')}, " if one.steps else ""
     content += f"{count_of(one.processes, 'process', 'processes')}, {count_of(one.files, 'file')}"
     content += f", {count_of(one.gaps, 'gap')}" if one.gaps else ""
-    what = (f"{flat(one.name)}: " if one.name else "") + command_of(one.command, 60)
+    what = (f"{printable(one.name)}: " if one.name else "") + command_of(one.command, 60)
     return (
         ("  " if one.outer_run else "") + one.id[:8],
         time_of(one.started, date=True),
@@ -77,7 +78,7 @@ def _row(one: RunSummary) -> Row:
 
 
 def _open_row(run: Run) -> Row:
-    what = (f"{flat(run.name)}: " if run.name else "") + command_of(run.command, 60)
+    what = (f"{printable(run.name)}: " if run.name else "") + command_of(run.command, 60)
     return (run.id[:8], time_of(run.started, date=True), "", "runs", f"probe show {run.id[:8]}", what)
 
 

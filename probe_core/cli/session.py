@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from probe_core.ask.wording import flat
 from probe_core.errors import ProbeError, UnknownRun
+from probe_core.printable import printable
 
 if TYPE_CHECKING:
     from probe_core.capture.spool import RunFolder, Spool
@@ -98,7 +98,7 @@ def stitched(folder: RunFolder) -> RunGraph:
 
 def told(sentence: str) -> None:
     """Say one sentence on standard error."""
-    print(f"probe: {flat(sentence)}", file=sys.stderr)
+    print(f"probe: {printable(sentence)}", file=sys.stderr)
 
 
 def asking(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,11 +9,12 @@ from functools import cached_property
 from probe_core.ask.check import check
 from probe_core.ask.classes import PASSING, FileClass, below, below_any
 from probe_core.ask.question import Question
-from probe_core.ask.wording import command_of, count_of, flat, name_of, size_of, span_of, time_of
+from probe_core.ask.wording import command_of, count_of, name_of, size_of, span_of, time_of
 from probe_core.cli.colour import styled
 from probe_core.cli.named import names
 from probe_core.cli.tree import Branch
 from probe_core.model import Act, Gap, Run, RunState, Step
+from probe_core.printable import printable
 
 TAKEN_IN = frozenset({Act.READ, Act.INHERITED_READ, Act.EXECUTE, Act.LOAD})
 MADE = frozenset({Act.WRITE, Act.INHERITED_WRITE})
@@ -107,7 +108,7 @@ class _Tree:
             notes.append("goes on")
         notes += self._step_counts(step.number) if self.depth == 0 else []
         notes += [] if step.declaration else ["not declared"]
-        text = styled(flat(step.name), "bold") + styled(f"  {', '.join(notes)}" if notes else "", "dim")
+        text = styled(printable(step.name), "bold") + styled(f"  {', '.join(notes)}" if notes else "", "dim")
         failed = step.status not in (0, None)
         return text + (styled(f"  failed with {step.status}", "bad") if failed else "")
 
@@ -287,7 +288,7 @@ def _run_text(run: Run) -> str:
             parts.append(styled("its end was not seen", "warn"))
         case _ if run.status:
             parts.append(styled(f"failed with {run.status}", "bad"))
-    name = f" {flat(run.name)}" if run.name else ""
+    name = f" {printable(run.name)}" if run.name else ""
     return (
         f"{styled(run.id[:8] + name, 'bold')}  {command_of(run.command)}  {styled(', '.join(parts), 'dim')}"
     )
@@ -306,13 +307,13 @@ def gap_lines(question: Question) -> Iterator[str]:
         about = list(
             dict.fromkeys(gap.about for gap in gaps if gap.about and gap.about not in _raw(first.detail))
         )
-        text = flat(first.detail)
+        text = printable(first.detail)
         if len(gaps) > 1:
             others = ", ".join(name_of(one, question.graph.run.directory) for one in about[1:4])
             text += f" ({count_of(len(gaps), 'time')}{', also ' + others if others else ''})"
         yield f"  {text}"
         if remedy:
-            yield styled(f"    {flat(remedy)}", "dim")
+            yield styled(f"    {printable(remedy)}", "dim")
 
 
 def _raw(text: str) -> bytes:

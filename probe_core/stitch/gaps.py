@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from probe_core.model import Gap, GapReason
+from probe_core.printable import printable
 
 # Reason -> (sentence with {about}, remedy).
 TEXTS: dict[GapReason, tuple[str, str]] = {
@@ -95,15 +94,6 @@ TEXTS: dict[GapReason, tuple[str, str]] = {
         "start the engine through `probe`, so that its steps carry the recorder",
     ),
 }
-
-
-def printable(text: bytes) -> str:
-    """Bytes as text for people: control characters and broken UTF-8 escaped."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogateescape").decode("ascii")
-        if not "\udc80" <= char <= "\udcff" else f"\\x{ord(char) - 0xDC00:02x}"
-        for char in os.fsdecode(text)
-    )  # fmt: skip
 
 
 def gap(

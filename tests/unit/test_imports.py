@@ -13,18 +13,19 @@ ROOT = Path(__file__).parents[2]
 # A part may import itself and what is named here.
 BELOW: dict[str, set[str]] = {
     "errors": set(),
+    "printable": set(),
     "model": set(),
-    "hooks": {"model", "errors"},
-    "capture": {"model", "errors", "hooks", "plugins"},
-    "stitch": {"model", "errors", "hooks", "plugins", "capture"},
-    "history": {"model", "errors", "hooks", "plugins", "capture", "stitch"},
-    "ask": {"model", "errors", "hooks", "plugins", "capture", "stitch", "history"},
-    "formats": {"model", "errors", "hooks", "plugins", "capture", "stitch", "history", "ask"},
+    "hooks": {"model", "errors", "printable"},
+    "capture": {"model", "errors", "printable", "hooks", "plugins"},
+    "stitch": {"model", "errors", "printable", "hooks", "plugins", "capture"},
+    "history": {"model", "errors", "printable", "hooks", "plugins", "capture", "stitch"},
+    "ask": {"model", "errors", "printable", "hooks", "plugins", "capture", "stitch", "history"},
+    "formats": {"model", "errors", "printable", "hooks", "plugins", "capture", "stitch", "history", "ask"},
 }
 BELOW["remake"] = BELOW["sinks"] = BELOW["formats"] | {"formats"}
 BELOW["web"] = BELOW["cli"] = BELOW["remake"] | {"remake", "sinks"}
 # plugins.py registers the core's own formats and lints by name, lazily.
-BELOW["plugins"] = {"model", "errors", "hooks", "formats", "ask"}
+BELOW["plugins"] = {"model", "errors", "printable", "hooks", "formats", "ask"}
 
 # Who may import a library from outside.
 OUTSIDE = {

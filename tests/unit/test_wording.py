@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from probe_core.ask.wording import command_of, count_of, flat, name_of, shown, size_of, span_of
+from probe_core.ask.wording import command_of, count_of, name_of, shown, size_of, span_of
+from probe_core.printable import printable
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,22 @@ def test_amounts() -> None:
 
 
 def test_sentences_and_commands_stay_on_one_line() -> None:
-    assert flat("a\nb it's") == "a\\nb it's"
+    assert printable("a\nb it's") == "a\\nb it's"
     assert command_of([b"sh", b"-c", b"a\nb"]) == "sh -c $'a\\nb'"
     assert len(command_of([b"x" * 500])) == 100
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"plain", "plain"),
+        (b"a\nb", "a\\nb"),
+        (b"\xff", "\\xff"),
+        ("é\u3000x".encode(), "é\u3000x"),
+        (b"\x1b[0m", "\\e[0m"),
+        ("a\u202eb", "a\\u202eb"),
+        ("back\\slash it's", "back\\slash it's"),
+    ],
+)
+def test_text_that_a_terminal_can_be_given(text: str | bytes, expected: str) -> None:
+    assert printable(text) == expected

@@ -6,8 +6,6 @@ import hashlib
 import os
 from pathlib import Path
 
-import pytest
-
 from paper import PaperFiles
 from probe_core.hooks import Declared
 from probe_core.model import Declaration, GapReason, Run, RunState
@@ -16,7 +14,7 @@ from probe_core.stitch import stitch_traces
 from probe_core.stitch.declare import declared_by
 from probe_core.stitch.digests import Digester, Wish, digest_file, digest_version
 from probe_core.stitch.files import DiskFacts, read_mounts
-from probe_core.stitch.gaps import TEXTS, printable
+from probe_core.stitch.gaps import TEXTS
 from segments import EPOCH, TraceBuilder, identity
 
 RUN = Run("5eed0000", None, None, (b"sh",), b"/w", "host", "me", state=RunState.ENDED)
@@ -184,11 +182,3 @@ def test_every_reason_has_its_words():
     for sentence, remedy in TEXTS.values():
         assert sentence.strip()
         assert remedy.strip()
-
-
-@pytest.mark.parametrize(("text", "shown"), [
-    (b"plain", "plain"), (b"a\nb", "a\\nb"), (b"\xff", "\\xff"), ("é".encode(), "é"),
-    (b"\x1b[0m", "\\x1b[0m"),
-])  # fmt: skip
-def test_names_for_people(text, shown):
-    assert printable(text) == shown
