@@ -62,7 +62,7 @@ static void prepare_signals(void)
     KERNEL(prctl, PR_GET_PDEATHSIG, &death_signal, 0, 0);
 }
 
-static int fork_child(void)
+int fork_child(void)
 {
     int pid = (int)kernel_call(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
     if (pid == 0) {
@@ -228,21 +228,46 @@ void run_as_given(const struct request *request, char **environment, struct outc
     wait_for(pid, outcome);
 }
 
-/* Runs the `--then` arguments with the folder behind them, apart from the command's streams. */
-void take_in(const struct request *request, const struct recording *recording)
+/* The environment of what takes the run in: as the launcher got it, without an outer recording's marks. */
+char **outer_environment(const struct request *request)
 {
-    static const char *const dropped[] = {"PROBE_RUN=", "PROBE_STEP="};
     size_t count = 0, used = 0;
-    struct outcome outcome;
     while (request->environment[count])
         count++;
     char **environment = grab((count + 1) * sizeof *environment);
     for (size_t i = 0; i < count; i++)
-        if (!text_begins(request->environment[i], dropped[0]) && !text_begins(request->environment[i], dropped[1]))
+        if (!text_begins(request->environment[i], "PROBE_RUN=") && !text_begins(request->environment[i], "PROBE_STEP="))
             environment[used++] = request->environment[i];
+    return environment;
+}
+
+/* Whether what takes the run in would be ended with the launcher: a container's or a service's first process. */
+static int must_wait(const struct request *request)
+{
+    const char *said = variable(request->environment, "PROBE_WAIT");
+    if (said && *said)
+        return !text_equal(said, "0");
+    return kernel_pid() == 1 || kernel_parent() == 1;
+}
+
+/* Whether somebody reads standard error who does not read an outer recording's line already. */
+static int is_seen(const struct request *request)
+{
+    const char *outer = variable(request->environment, "PROBE_RUN");
+    return request->verbose || (!request->quiet && !(outer && *outer) && is_terminal(2));
+}
+
+/* Runs the `--then` arguments with the folder behind them, apart from the command's streams. */
+void take_in(const struct request *request, const struct recording *recording)
+{
+    struct outcome outcome;
+    if (request->behind && !must_wait(request) && is_large(recording) &&
+        take_in_behind(request, recording, is_seen(request)))
+        return;
     request->then[request->then_count] = (char *)recording->folder;
     int pid = fork_child();
     if (pid == 0) {
+        char **environment = outer_environment(request);
         KERNEL(dup3, 2, 1, 0, 0);
         execute(request->then, environment, environment);
     }

@@ -17,7 +17,7 @@ struct request {
     const char *name;     /* NULL: none */
     const char *engine;   /* NULL: none */
     const char *id;       /* NULL: a new random one */
-    char **then;          /* arguments of what takes the run in, with one free place at the end */
+    char **then;          /* arguments of what takes the run in, with two free places at the end */
     size_t then_count;
     int root;             /* --prepare: pid of the process that is recorded; 0: the launcher itself */
     int prepare;
@@ -25,6 +25,7 @@ struct request {
     int policy;           /* enum watch_policy: for programs that no preload can enter */
     int verbose;
     int quiet;
+    int behind;           /* a large run may be taken in after the launcher's own end */
     char **command;       /* NULL-terminated; empty for --prepare */
     char **environment;   /* as the launcher got it */
 };
@@ -79,9 +80,15 @@ void write_result(const struct recording *recording, const struct outcome *outco
 /* command.c: running something as the terminal expects. */
 void run_as_given(const struct request *request, char **environment, struct outcome *outcome);
 void take_in(const struct request *request, const struct recording *recording);
+int fork_child(void); /* with the signals as the launcher got them */
+char **outer_environment(const struct request *request);
 _Noreturn void execute(char **command, char **environment, char **unrecorded);
 _Noreturn void end_as(int status);
 _Noreturn void leave(int code);
+
+/* behind.c: taking in while the prompt is there again; gives 0 when it must be done at once. */
+int is_large(const struct recording *recording);
+int take_in_behind(const struct request *request, const struct recording *recording, int say_so);
 
 /* unseen.c: what a command that cannot be entered would have said of itself. */
 void note_unseen(const char *folder, const char *path, char **arguments, uint32_t reason);

@@ -23,6 +23,8 @@ static const char usage[] =
     "                 or $PROBE_STATIC); watch them through seccomp; or watch them only where that\n"
     "                 takes no privilege away. docs/limits.md tells what watching changes\n"
     "  --then ARG     may be repeated: a command to run afterwards, with the run's folder behind it\n"
+    "  --behind       of a large recording the command may run on by itself, in a session of its own;\n"
+    "                 never with PROBE_WAIT=1 in the environment\n"
     "  --prepare      make the folder for a process that already runs, and print the variables its\n"
     "                 children need, NAME=VALUE, each with a NUL behind it\n"
     "  --root PID     that process (default: the parent)\n"
@@ -125,6 +127,8 @@ static void read_arguments(struct request *request, char **at)
             request->quiet = 1;
         else if (text_begins(*at, "--static="))
             request->policy = checked_policy(*at + 9);
+        else if (text_equal(*at, "--behind"))
+            request->behind = 1;
         else if (text_equal(*at, "--prepare"))
             request->prepare = 1;
         else if (text_equal(*at, "--help") || text_equal(*at, "-h"))

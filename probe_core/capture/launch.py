@@ -38,18 +38,21 @@ def record(
     static: str | None = None,
     environment: Mapping[Text, Text] | None = None,
     then: Sequence[Text] = (),
+    behind: bool = False,
 ) -> NoReturn:
     """Become probe-record, which runs ``command`` and ends as it ends.
 
     ``static`` is what to do with programs that no preload can enter: gap, watch, auto; None: the user's
     default.
-    ``then`` is run when the command has ended, with the run's folder as one more argument.
+    ``then`` is run when the command has ended, with the run's folder as one more argument; with ``behind``,
+    for a large run, apart from the terminal, after the launcher's own end, with ``--lock=N`` before the
+    folder: the descriptor that holds the run's lock.
     RecorderError when probe-record is not found or cannot be executed.
     """
     launcher = find_launcher()
     options = _options(name, engine, spool, run_id)
     options += [f"--static={static}".encode()] if static else []
-    options += [b"-q"] * quiet + [b"-v"] * verbose
+    options += [b"-q"] * quiet + [b"-v"] * verbose + [b"--behind"] * behind
     for word in then:
         options += [b"--then", os.fsencode(word)]
     arguments = [os.fsencode(LAUNCHER), *options, b"--", *map(os.fsencode, command)]

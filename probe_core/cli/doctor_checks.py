@@ -146,6 +146,7 @@ def _seen(graph: RunGraph | None, place: Path) -> Examined:
 
 
 def _spool(session: Session) -> Iterator[Examined]:
+    from probe_core.history.behind import LOG, complaints
     from probe_core.history.place import file_system
 
     spool = session.spool()
@@ -169,6 +170,9 @@ def _spool(session: Session) -> Iterator[Examined]:
         )
     else:
         yield Examined("spool", "good", text)
+    for line in complaints(spool.folder):
+        remedy = f"from {shown(str(spool.folder / LOG))}; remove it when it is read"
+        yield Examined("taking in", "warning", line, remedy)
 
 
 def _history(session: Session) -> Iterator[Examined]:

@@ -99,6 +99,7 @@ def start(request: Request) -> NoReturn:
         static=request.static,
         environment=environment,
         then=_then(request),
+        behind=True,
     )
 
 
@@ -167,11 +168,16 @@ def _new_id() -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
+def _at_home(path: str) -> str:
+    return os.path.expanduser(path) if path.startswith("~") else path  # noqa: PTH111
+
+
 def _then(request: Request) -> list[str]:
     """Give the command that takes the run in when it has ended."""
     words = [sys.executable, "-P", "-m", "probe_core.history.finish"]
-    if request.history:
-        words += ["--history", request.history]
+    history = request.history or os.environ.get("PROBE_HISTORY")
+    if history:  # it may be opened from another folder
+        words += ["--history", history if "://" in history else os.path.abspath(_at_home(history))]  # noqa: PTH100
     for flag, wanted in (
         ("--keep", request.keep),
         ("--quiet", request.quiet),

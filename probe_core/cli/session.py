@@ -51,9 +51,10 @@ class Session:
         spool = self.spool()
         if not (spool.folder / "runs").is_dir():
             return
+        from probe_core.cli.waiting import Waiting
         from probe_core.history.intake import take_in_all
 
-        for fault in take_in_all(spool, history):
+        for fault in take_in_all(spool, history, onlooker=Waiting()):
             told(str(fault))
 
     def run(self, name: str) -> RunGraph:

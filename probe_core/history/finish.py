@@ -3,6 +3,9 @@
 Options: ``-v``/``--verbose``, ``-q``/``--quiet``, ``--keep`` (the folder stays), ``--history PLACE``. Nothing
 is printed on standard output; on standard error one closing line, when that is a terminal or with ``-v``,
 and never with ``-q``. Between the command's end and the prompt: import little.
+
+With ``--lock=N`` it goes on behind the prompt (see behind.py): N is the descriptor that holds the run's lock,
+standard error is the spool's log, and there is no closing line.
 """
 
 from __future__ import annotations
@@ -10,8 +13,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from probe_core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,13 +30,15 @@ FLAGS = {"-v": "verbose", "--verbose": "verbose", "-q": "quiet", "--quiet": "qui
 
 def finish(words: Sequence[str]) -> int:
     """Take the run in; give the exit status: 0, 1 with a sentence on standard error, 2 for wrong usage."""
-    flags, place, folder = set(), None, None
+    flags, place, folder, lock = set(), None, None, None
     rest = iter(words)
     for word in rest:
         if word in FLAGS:
             flags.add(FLAGS[word])
         elif word == "--history":
             place = next(rest, None)
+        elif word.startswith("--lock=") and word.removeprefix("--lock=").isdecimal():
+            lock = int(word.removeprefix("--lock="))
         elif folder is None and not word.startswith("-"):
             folder = word
         else:
@@ -37,14 +46,19 @@ def finish(words: Sequence[str]) -> int:
             break
     if folder is None:
         print(
-            "usage: python -m probe_core.history.finish [-v|-q] [--keep] [--history PLACE] FOLDER",
+            "usage: python -m probe_core.history.finish [-v|-q] [--keep] [--history PLACE] [--lock=N] FOLDER",
             file=sys.stderr,
         )
         return 2
-    return _take_in(folder, place, frozenset(flags))
+    if lock is None:
+        return _take_in(folder, place, frozenset(flags))
+    from probe_core.history.behind import in_turn
+
+    with in_turn(Path(folder)):
+        return _take_in(folder, place, frozenset({*flags, "behind"} - {"quiet", "verbose"}), lock)
 
 
-def _take_in(path: str, place: str | None, flags: frozenset[str]) -> int:
+def _take_in(path: str, place: str | None, flags: frozenset[str], lock: int | None = None) -> int:
     from probe_core.capture.spool import RunFolder
     from probe_core.errors import ProbeError
     from probe_core.history import open_history
@@ -53,20 +67,21 @@ def _take_in(path: str, place: str | None, flags: frozenset[str]) -> int:
     folder = RunFolder(path)
     try:
         with open_history(place) as history:
-            graph = take_in(folder, history, keep="keep" in flags)
+            graph = take_in(folder, history, keep="keep" in flags, lock=lock)
     except ProbeError as error:
         return _failed(f"{error}; the run is kept in {folder.path}", flags)
     except Exception as error:  # the user's command has ended well: no traceback below its output
         return _failed(f"the run in {folder.path} could not be taken in: {error!r}", flags)
-    if graph is not None and "quiet" not in flags and ("verbose" in flags or _is_seen(graph)):
+    if graph is not None and not flags & {"quiet", "behind"} and ("verbose" in flags or _is_seen(graph)):
         print(closing_line(graph), file=sys.stderr)
     return 0
 
 
 def _failed(sentence: str, flags: frozenset[str]) -> int:
     """Say what failed. With ``-q`` too nothing is lost: the next `probe` command says it again."""
+    when = time.strftime("%Y-%m-%d %H:%M:%S ") if "behind" in flags else "probe: "
     if "quiet" not in flags:
-        print("probe: " + sentence.replace("\n", " "), file=sys.stderr)
+        print(when + printable(sentence), file=sys.stderr)
     return 1
 
 
@@ -80,7 +95,7 @@ def closing_line(graph: RunGraph) -> str:
     from probe_core.history.write import files_touched
 
     run = graph.run
-    name = _plain(run.name) if run.name else run.id[:8]
+    name = printable(run.name) if run.name else run.id[:8]
     counts = (
         _count(len(graph.processes), "process", "processes"),
         _count(files_touched(graph), "file", "files"),
@@ -90,17 +105,12 @@ def closing_line(graph: RunGraph) -> str:
     if graph.gaps:
         (reason, _), *_ = Counter(gap.reason for gap in graph.gaps).most_common(1)
         detail = next(gap.detail for gap in graph.gaps if gap.reason is reason)
-        line += f" ({_plain(detail)}; `probe show {run.id[:8]}` tells more)"
+        line += f" ({printable(detail)}; `probe show {run.id[:8]}` tells more)"
     return line
 
 
 def _count(number: int, one: str, more: str) -> str:
     return f"{number:,} {one if number == 1 else more}"
-
-
-def _plain(text: str) -> str:
-    """Escape what would move the cursor, and bytes that were not UTF-8."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 if __name__ == "__main__":

@@ -34,9 +34,12 @@ class Assembly:
     """Numbers the versions by path and order, and makes them."""
 
     def __init__(
-        self, names: Names, files: FileFacts, tree: Tree, states: dict[int, State], found: dict[int, int]
-    ) -> None:
+        self, names: Names, files: FileFacts, tree: Tree, states: dict[int, State], found: dict[int, int],
+        ended: int | None,
+    ) -> None:  # fmt: skip
+        """``ended``: when the run was over; what changed since is no fault of its recording."""
         self.names, self.files, self.tree, self.states, self.found = names, files, tree, states, found
+        self.ended = ended
         self.number_of: dict[int, int] = {}  # name found in bulk -> version
         self.sheets: list[Sheet] = []
         paths = names.paths
@@ -77,7 +80,7 @@ class Assembly:
         path = self.names.paths[name]
         fact, first_read = self.files.fact(path), None if first == UNREAD else first
         remote = first_read is not None and self.files.volume(path)[0].remote
-        verdict = of_found(fact, first_read, remote=remote)
+        verdict = self._by(of_found(fact, first_read, remote=remote), fact, remote=remote)
         self.sheets.append(Sheet(name, None, fact, verdict, first_read is not None))
 
     def _add_drafts(self, state: State) -> None:
@@ -92,13 +95,18 @@ class Assembly:
         for draft in state.drafts:
             draft.number = len(self.sheets)
             now = self.files.fact(path)
-            verdict = of_draft(draft, state, now, self.tree, remote=remote)
+            verdict = self._by(of_draft(draft, state, now, self.tree, remote=remote), now, remote=remote)
             seen = Fact(draft.kind, draft.size, draft.modified, draft.changed, draft.device, draft.inode)
             on_disk = verdict.proof in (Proof.PROVED, Proof.ASSUMED) and draft.kind == now.kind
             fact = now if on_disk and state.current is draft else seen
             if verdict.proof is Proof.CHANGED and draft.made_by is None:
                 fact = _changed(now)
             self.sheets.append(Sheet(state.name, draft, fact, verdict, draft.first_read is not None))
+
+    def _by(self, verdict: Verdict, now: Fact, *, remote: bool) -> Verdict:
+        """Tell whether the unrecorded writer wrote during the run, as far as this machine's clock tells."""
+        later = self.ended is not None and not remote and (now.changed or 0) > self.ended
+        return verdict._replace(unrecorded=False) if later else verdict
 
     # ---- digests
 

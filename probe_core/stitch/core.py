@@ -125,7 +125,7 @@ class _Stitching:
         mask, rows = split(self.trace, plain, marks)
         self._walk(walk, rows, inherited, names)
         found = self._found(names, plain, marks)
-        assembly = Assembly(names, self.files, self.tree, walk.states, found)
+        assembly = Assembly(names, self.files, self.tree, walk.states, found, self.run.ended)
         told = ToldDigests(one.facts.get("digests") for one in declarations)
         versions, gaps = assembly.versions(self.exec_of, told, digester)
         graph = RunGraph(self._run_facts(), steps=steps.steps, processes=self._processes(steps))

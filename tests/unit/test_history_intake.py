@@ -263,7 +263,7 @@ def test_finish_tells_the_main_reason_of_gaps(make: Make, capsys: pytest.Capture
     folder = make(None, name="night\n\udcff")
     assert finish.finish(["--verbose", str(folder.path)]) == 0
     line = capsys.readouterr().err
-    assert line.startswith("recorded night\\n\\udcff: 1 process, 1 file, 1 gap (nobody waited for")
+    assert line.startswith("recorded night\\n\\xff: 1 process, 1 file, 1 gap (nobody waited for")
     assert f"`probe show {folder.id[:8]}` tells more" in line
     assert line.count("\n") == 1
 

@@ -35,6 +35,7 @@ class Run:
     def finish(self) -> None:
         """Tell how the workflow ended and have the run taken in, by a process of its own."""
         from probe_core.capture.spool import RunFolder
+        from probe_core.history import behind
 
         for name, value in self.variables.items():  # a cluster's executor put them there
             if os.environ.get(name) == value:
@@ -45,14 +46,7 @@ class Run:
             RunFolder(self.folder).finish(1 if failed else 0)
             if node.leave(self.folder):
                 return
-            subprocess.Popen(
-                [sys.executable, "-m", "probe_core.history.finish", str(self.folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                cwd="/",
-            )
+            behind.start(RunFolder(self.folder))
         except Exception:
             return  # the next `probe` command takes it in
 
