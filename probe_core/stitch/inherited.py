@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from probe_core.capture.trace import NONE, Identity, Kind
+from probe_core.capture.trace import NONE, Detail, Identity, Kind
 from probe_core.model import Act, Gap, GapReason
 from probe_core.stitch.drafts import NOWHERE, Draft, Names
 from probe_core.stitch.files import FileFacts
@@ -46,6 +46,7 @@ class Inherited:
         self._by_program: dict[int, set[tuple[int, int, int]]] = {}
         for held in self._held.values():
             self._by_program.setdefault(held.program, set()).add(_same(held))
+        self._nameless: set[tuple[int, int]] = set()  # O_TMPFILE: no file that anyone can name
         self._paths = self._named(tape, launcher)
         self._names: dict[tuple[int, int], int] = {}
         self._told: set[tuple[int, int]] = set()
@@ -76,7 +77,7 @@ class Inherited:
             draft for draft in walk.inodes.get(inode, ()) if draft.removed_by is None
         ] or walk.inodes.get(inode)
         name = known[-1].name if known else self._names.get(inode)
-        if name is None:
+        if name is None and inode not in self._nameless:
             self._tell(held, inode)
         if name is None or name == NOWHERE:
             return
@@ -106,6 +107,9 @@ class Inherited:
             if number == NONE or index == NONE or trace.error[row]:
                 continue
             identity, path = trace.identities[number], _undeleted(trace.paths[index])
+            if trace.kind[row] == Kind.WRITE and trace.detail[row] & Detail.NO_NAME:
+                self._nameless.add((identity.device, identity.inode))
+                continue
             if path.startswith(b"/"):
                 paths.setdefault((identity.device, identity.inode), path)
         return paths
