@@ -91,6 +91,7 @@ class Format:
     write: Callable[[RunGraph, BinaryIO, Mapping[str, Any]], None]
     options: tuple[Option, ...] = ()
     read: Callable[[BinaryIO], RunGraph] | None = None
+    verb: str | None = None  # `probe VERB …` is `probe export NAME …`, and writes VERB with the first ending
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Formats(click.Group):
         """Make the command of a format; UsageError with the list of formats when there is none."""
         del ctx
         form = format_for(cmd_name)
-        return _command(form, None if cmd_name == form.name else cmd_name)
+        return format_command(form, None if cmd_name == form.name else cmd_name)
 
 
 @click.group(
@@ -43,8 +43,10 @@ def export() -> None:
     """Write a run for other tools, as FORMAT, or to a FILE whose ending tells the format."""
 
 
-def _command(form: Format, file: str | None) -> click.Command:
-    usual = f"Where to; - is standard output [default: NAME{form.endings[0]}, NAME being the run's]."
+def format_command(form: Format, file: str | None) -> click.Command:
+    """Make the command that writes a run in a format, to ``file`` unless told otherwise."""
+    name = file or f"NAME{form.endings[0]}, NAME being the run's"
+    usual = f"Where to; - is standard output [default: {name}]."
 
     @click.argument("run", metavar="[RUN]", default="@")
     @click.option("-o", "--output", metavar="FILE", default=file, help=usual)

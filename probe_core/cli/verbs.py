@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from probe_core.cli.main import VERBS
 from probe_core.cli.session import Session
 
+if TYPE_CHECKING:
+    from probe_core.hooks import Format
+
 
 class Verbs(click.Group):
-    """Verbs by name: the core's own, then one for each engine that is installed."""
+    """Verbs by name: the core's own, one for each engine, and those of formats that have one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the verbs, recording first."""
         del ctx
         first, *rest = VERBS
-        return [first, *_engines(), *rest]
+        return [first, *_engines(), *rest, *_formats()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the verb's module."""
@@ -30,6 +34,10 @@ class Verbs(click.Group):
             from probe_core.cli.engine import engine_command
 
             return engine_command(cmd_name)
+        if cmd_name in (known := _formats()):
+            from probe_core.cli.export import format_command
+
+            return format_command(known[cmd_name], cmd_name + known[cmd_name].endings[0])
         return None
 
     def resolve_command(
@@ -51,6 +59,13 @@ def _engines() -> list[str]:
     from probe_core.plugins import engines
 
     return [name for name in engines() if name not in VERBS]
+
+
+def _formats() -> dict[str, Format]:
+    from probe_core.plugins import formats
+
+    taken = {*VERBS, *_engines()}
+    return {one.verb: one for one in formats().values() if one.verb and one.verb not in taken}
 
 
 def _version(context: click.Context, _: click.Parameter, value: bool) -> None:

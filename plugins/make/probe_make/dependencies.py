@@ -1,4 +1,4 @@
-"""What targets were seen to depend on, as rules that a Makefile includes: the format ``make-deps``."""
+"""What targets were seen to depend on, as rules that a Makefile includes: `probe deps`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from typing import Any, BinaryIO
 
 from probe_core.ask.judgement import TAKEN_IN, DeclaredStep, Judgement, is_the_users
 from probe_core.ask.question import Question
+from probe_core.ask.wording import shown
 from probe_core.errors import FormatError
 from probe_core.model import RunGraph
+from probe_make.spelling import can_be_named, near, quoted
 
-HEAD = b"# What was seen to be read. Put this at the end of the Makefile:  -include %s\n"
+HEAD = b"# What was seen to be read. Put this at the end of the Makefile:  -include %b\n"
+UNNAMED = b"# not told, since make cannot name it: %b, which %b reads\n"
+UNNAMED_TARGET = b"# not told, since make cannot name it: the target %b\n"
 
 
 @dataclass(frozen=True)
@@ -38,19 +42,18 @@ def write(graph: RunGraph, out: BinaryIO, options: Mapping[str, Any]) -> None:
         reason = f"no target of make was made in {os.fsdecode(directory)} in this run"
         raise FormatError("make-deps", reason)
     folder = options.get("folder")
+    out.write(HEAD % (b"deps.d" if folder is None else b"this file"))
     if folder is None:
-        out.write(HEAD % b"deps.d")
         for one in seen:
             out.write(rule(one, directory))
         out.write(leaves((path for one in seen for path in one.inputs), question, directory))
         return
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    out.write(HEAD % b"this file")
     for one in seen:
         file = place / (re.sub(r"[^\w.+-]", "_", os.fsdecode(one.target)) + ".d")
         file.write_bytes(rule(one, directory) + leaves(one.inputs, question, directory))
-        out.write(b"-include " + spelled(os.path.abspath(os.fsencode(file)), directory) + b"\n")  # noqa: PTH100
+        out.write(b"-include " + quoted(near(os.path.abspath(os.fsencode(file)), directory)) + b"\n")  # noqa: PTH100
 
 
 def targets(question: Question, directory: bytes, *, everything: bool) -> Iterator[Seen]:
@@ -69,7 +72,7 @@ def targets(question: Question, directory: bytes, *, everything: bool) -> Iterat
         inputs = dict.fromkeys(_inputs(judgement, step, everything=everything))
         found.setdefault(os.fsencode(target), {}).update(inputs)
     for name, paths in sorted(found.items()):
-        if paths and b"\n" not in name:
+        if paths:
             yield Seen(name, tuple(sorted(paths)))
 
 
@@ -78,12 +81,7 @@ def _inputs(judgement: Judgement, step: DeclaredStep, *, everything: bool) -> It
     table = question.graph.accesses
     for row in judgement.rows(step):
         version = question.graph.versions[table.version[row]]
-        if (
-            table.act[row] not in TAKEN_IN
-            or table.error[row]
-            or version.kind != "file"
-            or b"\n" in version.path
-        ):
+        if table.act[row] not in TAKEN_IN or table.error[row] or version.kind != "file":
             continue
         if question.is_declared_output(step.number, version.path) or judgement.made_inside(
             version, step.number
@@ -107,25 +105,24 @@ def _comes_after(judgement: Judgement, maker: int | None, step: int) -> bool:
 
 
 def rule(seen: Seen, directory: bytes) -> bytes:
-    """Write a rule without a recipe."""
-    names = [spelled(path, directory) for path in seen.inputs]
-    head = _quoted(seen.target).replace(b"%", b"\\%").replace(b":", b"\\:")
-    return head + b": \\\n  " + b" \\\n  ".join(names) + b"\n\n"
+    """Write a rule without a recipe; comments for names that a Makefile cannot hold."""
+    if not can_be_named(seen.target, target=True):
+        return UNNAMED_TARGET % _shown(seen.target)
+    names = [near(path, directory) for path in seen.inputs]
+    comments = [UNNAMED % (_shown(name), _shown(seen.target)) for name in names if not can_be_named(name)]
+    written = [quoted(name) for name in names if can_be_named(name)]
+    if not written:
+        return b"".join(comments)
+    head = quoted(seen.target, target=True)
+    return b"".join(comments) + head + b": \\\n  " + b" \\\n  ".join(written) + b"\n\n"
 
 
 def leaves(paths: Iterable[bytes], question: Question, directory: bytes) -> bytes:
     """Write empty rules for files that nothing made, so that make goes on when one is removed."""
     made = {one.path for one in question.graph.versions if one.made_by is not None}
-    names = sorted({spelled(path, directory) for path in paths if path not in made})
-    return b"".join(name.replace(b"%", b"\\%").replace(b":", b"\\:") + b":\n" for name in names)
+    names = sorted({near(path, directory) for path in paths if path not in made})
+    return b"".join(quoted(name, target=True) + b":\n" for name in names if can_be_named(name, target=True))
 
 
-def spelled(path: bytes, directory: bytes) -> bytes:
-    """Write a file as a Makefile in ``directory`` names it: relative, unless it lies far away."""
-    top = directory.rpartition(b"/")[0]
-    near = path.startswith((directory.rstrip(b"/") + b"/", (top or directory).rstrip(b"/") + b"/"))
-    return _quoted(os.path.relpath(path, directory) if near and top else path)
-
-
-def _quoted(name: bytes) -> bytes:
-    return name.replace(b"$", b"$$").replace(b"#", b"\\#").replace(b" ", b"\\ ")
+def _shown(name: bytes) -> bytes:
+    return shown(name).encode("utf-8", "surrogateescape")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from probe_core.hooks import Declared, Engine, Finding, Format, Option, Preparation, hook
+from probe_make.spelling import quoted
 from probe_make.surroundings import surroundings
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _written(path: str, step: Step) -> str:
 
 
 def _quoted(name: str) -> str:
-    return name.replace("$", "$$").replace(" ", "\\ ").replace("#", "\\#")
+    return os.fsdecode(quoted(os.fsencode(name)))
 
 
 def _write_dependencies(graph: RunGraph, out: BinaryIO, options: Mapping[str, Any]) -> None:
@@ -98,6 +99,7 @@ DEPENDENCIES = Format(
     summary="what each target was seen to read, as rules that a Makefile includes",
     endings=(".d",),
     write=_write_dependencies,
+    verb="deps",
     options=(
         Option("directory", "take the targets of the Makefile in this directory, and not of the run's own"),
         Option("folder", "write a file for each target into this folder, and here only their inclusion"),
