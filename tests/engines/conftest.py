@@ -11,6 +11,7 @@ from conftest import Needs
 from nextflows import home
 
 __all__ = ["home", "nextflow"]
+pytest.register_assert_rewrite("snakemakes")  # for it to tell what differs
 
 
 @pytest.fixture(scope="session")

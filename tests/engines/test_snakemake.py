@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from snakemakes import Side
 from workflows import contents, environment, newest, record, run, write
 
 pytest.importorskip("snakemake")
@@ -64,16 +65,6 @@ rule from_pipe:
 WORDS = ["--cores", "2", "--scheduler", "greedy"]
 
 
-def stripped(log: str, directory: Path) -> list[str]:
-    """Snakemake's log without what differs from run to run, and without an order that parallel jobs lack."""
-    log = re.sub(
-        r"\[\w{3} \w{3} +\d+ .*?\]|Elapsed time.*|[0-9a-f-]{36}|--executor \w+|Date: .*|T\d{6}\.\d+", "", log
-    )
-    log = log.replace(str(directory), "HERE")
-    counting = re.compile(r"\d+ of \d+ steps|Select jobs|Execute \d+ jobs|reason:|/log/")
-    return sorted(line for line in log.splitlines() if line.strip() and not counting.search(line))
-
-
 @pytest.fixture(scope="module")
 def mixed(
     tmp_path_factory: pytest.TempPathFactory,
@@ -95,7 +86,7 @@ def test_rules_of_every_kind(
         done = run(["snakemake", "--executor", "probe", *WORDS], directory)
         workflow = newest("snakemake")
     assert (done.returncode, done.stdout) == (expected.returncode, expected.stdout) == (0, "")
-    assert stripped(done.stderr, directory) == stripped(expected.stderr, plain)
+    assert Side(directory, done).log == Side(plain, expected).log
     assert contents(directory) == contents(plain)
 
     assert workflow.graph.run.status == 0
