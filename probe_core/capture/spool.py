@@ -12,6 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ from probe_core.errors import SpoolError
 from probe_core.model import Run, RunState
 
 VERSION = 1  # of run.json
+REMOVED = ".removed"  # ends the name of a folder that is being removed
+CUT_SHORT = 60.0  # seconds without a change, after which nobody is at it any more
 JSON_MOST = 64 << 20  # bytes; a command line may have some 6 MB, and JSON makes six bytes of some
 
 
@@ -119,7 +122,16 @@ class RunFolder:
 
     def is_open(self) -> bool:
         """Whether frames may still come: the root lives, or a process that has a segment mapped."""
-        return self._is_open(self._described(), self._result())
+        try:
+            return self._is_open(self._described(), self._result())
+        except SpoolError:
+            if self.exists():
+                raise
+            return False  # it was taken in a moment ago
+
+    def exists(self) -> bool:
+        """Whether the run is here and complete."""
+        return (self.path / "run.json").exists()
 
     def finish(self, status: int) -> None:
         """Write result.json for a root that was no launcher's (``--prepare``); ``status`` is 0..255."""
@@ -132,7 +144,10 @@ class RunFolder:
             raise SpoolError(self.path, _reason(error)) from None
 
     def remove(self) -> None:
-        """Remove the folder with all in it. Symbolic links are removed, never followed."""
+        """Remove the folder with all in it. Symbolic links are removed, never followed.
+
+        It loses its name first: a run that is here is never one that is half removed.
+        """
         import shutil
 
         try:
@@ -140,7 +155,9 @@ class RunFolder:
             if not stat.S_ISDIR(found.st_mode) or not _is_uuid(self.id):
                 raise SpoolError(self.path, "it is no run's folder, and is left alone")
             # rmtree opens each folder relative to the one above it and refuses links.
-            shutil.rmtree(self.path)
+            going = self.path.with_name(self.id + REMOVED)
+            self.path.rename(going)
+            shutil.rmtree(going)
         except OSError as error:
             raise SpoolError(self.path, _reason(error)) from None
 
@@ -212,6 +229,17 @@ class Spool:
             if _is_uuid(name) and (started := _started(folder)) is not None:
                 found.append((started, name, folder))
         return [folder for _, _, folder in sorted(found, key=lambda item: item[:2])]
+
+    def sweep(self) -> None:
+        """Remove what is left of folders whose removal was cut short; nothing is said of what stays."""
+        import shutil
+
+        before = time.time() - CUT_SHORT
+        with suppress(OSError), os.scandir(self.folder / "runs") as entries:
+            for entry in entries:
+                is_one = entry.name.endswith(REMOVED) and _is_uuid(entry.name.removesuffix(REMOVED))
+                if is_one and entry.stat(follow_symlinks=False).st_mtime < before:
+                    shutil.rmtree(entry.path, ignore_errors=True)
 
     def run(self, run_id: str) -> RunFolder:
         """Give the folder of one run by its full id, whether it exists or not."""

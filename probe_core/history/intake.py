@@ -88,12 +88,14 @@ def take_in_all(
     another process takes in are waited for.
     """
     faults: list[ProbeError] = []
+    spool.sweep()
     for folder in spool.runs():
         try:
             if not (folder.path / KEPT).exists() and not folder.is_open() and not _awaits_its_root(folder):
                 take_in(folder, history, engines, onlooker=onlooker)
         except ProbeError as error:
-            faults.append(error)
+            if folder.exists():  # else somebody else took it in meanwhile
+                faults.append(error)
         except Exception as error:  # one broken run must not stand in the way of an answer about others
             faults.append(
                 SpoolError(folder.path, f"its run cannot be taken in ({error!r})".replace("\n", " "))
@@ -170,7 +172,7 @@ def _locked(folder: RunFolder, lock: int | None, onlooker: Onlooker | None) -> I
             return
     try:
         held = held or (_lock(lock) if onlooker is None else _wait(lock, folder, onlooker))
-        yield held and (folder.path / "run.json").exists() and not (onlooker and _is_done(folder))
+        yield held and folder.exists() and not (onlooker and _is_done(folder))
     finally:
         os.close(lock)
 

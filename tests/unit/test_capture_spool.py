@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -168,6 +169,32 @@ def test_removal_takes_links_and_leaves_what_they_point_to(tmp_path: Path) -> No
     folder.remove()
     assert not folder.path.exists()
     assert (treasure / "kept").exists()
+
+
+def test_a_removal_that_was_cut_short_is_swept_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_run(tmp_path)
+
+    def killed(_path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            folder.remove()
+    assert Spool(tmp_path).runs() == []  # half removed, it must not be taken for a run
+    (left,) = (tmp_path / "runs").iterdir()
+    Spool(tmp_path).sweep()
+    assert left.exists()  # somebody may be at it
+    os.utime(left, (0, 0))
+    Spool(tmp_path).sweep()
+    assert not left.exists()
+
+
+def test_a_run_that_was_taken_in_a_moment_ago_is_not_open(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    folder.remove()
+    assert not folder.is_open()
+    assert not folder.exists()
 
 
 def test_what_is_no_run_is_not_removed(tmp_path: Path) -> None:

@@ -224,6 +224,16 @@ def test_the_digest_of_a_file_just_changed_is_not_remembered(
     assert digested == [True, True]
 
 
+def test_a_run_that_goes_while_it_is_looked_at_is_no_fault(
+    make: Make, spool: Spool, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make()
+    listed = spool.runs()
+    folder.remove()
+    monkeypatch.setattr(Spool, "runs", lambda _: listed)
+    assert take_in_all(spool, history) == []
+
+
 def test_finish_says_one_line_when_asked(
     make: Make, capsys: pytest.CaptureFixture[str], history: History
 ) -> None:
