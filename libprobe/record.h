@@ -13,6 +13,8 @@
  * frame    claimed by an atomic add on block.used, committed by one store of
  *          frame.size. 0 = claimed, > 0 = being written (size in bytes, whole
  *          frame, a multiple of 8), < 0 = committed (minus that size).
+ *          A frame that was claimed and no more is zero throughout, so whoever reads after the writers'
+ *          end finds the next one behind the zeros (a vfork child's torn frame stands before its parent's).
  *          A block that is full ends with a frame of kind PROBE_END (8 bytes are
  *          enough for one). Bytes after the text's final NUL are padding.
  *

@@ -96,6 +96,19 @@ static int keep_frame(struct reader *reader, const struct block *block, uint32_t
     return 0;
 }
 
+/*
+ * The bytes of a frame that was claimed and no more: all zero, and the next one begins with a size. Only
+ * when nobody writes any more, as a snapshot of one being written may have its later words alone.
+ */
+static int64_t claimed_size(const char *at, uint32_t room)
+{
+    uint64_t word = 0;
+    uint32_t size = 0;
+    for (; size + 8 <= room && !word; size += 8)
+        memcpy(&word, at + size, 8);
+    return word ? size - 8 : 0;
+}
+
 /* How many bytes the walk goes on by; 0: the block's end, -1: no memory. */
 static int64_t walk_frame(struct reader *reader, const struct block *block, uint32_t at, uint32_t limit)
 {
@@ -112,6 +125,8 @@ static int64_t walk_frame(struct reader *reader, const struct block *block, uint
     int writing = head.size >= 0 && !reader->ended; /* its writer may be about to commit it */
     if (!writing && fault_add(reader, block->segment, block->offset + at, reason, block->exec, 0))
         return -1;
+    if (head.size == 0 && !writing)
+        return claimed_size(block->at + at, limit - at);
     return head.size > 0 && whole && head.kind != PROBE_END ? size : 0;
 }
 

@@ -28,7 +28,7 @@ static const struct known_frame *some_frame(const uint8_t *data, size_t size, si
     pieces_of(data, size, &pieces);
     known.count = 0;
     for (uint32_t i = 0; i < pieces.count; i++)
-        truth_add(&known, i, pieces.at[i], pieces.size[i], pieces.header);
+        truth_add(&known, i, pieces.at[i], pieces.size[i], pieces.header, 1);
     if (!known.count)
         return NULL;
     const struct known_frame *frame = &known.frames[pick((uint32_t)known.count)];

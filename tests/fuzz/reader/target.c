@@ -57,13 +57,13 @@ static void fill(struct bench *bench, const uint8_t *input)
     }
 }
 
-static void know(struct bench *bench)
+static void know(struct bench *bench, int ended)
 {
     bench->truth.count = 0;
     bench->truth.full = 0;
     for (uint32_t i = 0; i < bench->pieces.count; i++)
         truth_add(&bench->truth, i, (const uint8_t *)bench->segments[i].at, bench->segments[i].size,
-                  bench->pieces.header);
+                  bench->pieces.header, ended);
 }
 
 static void empty(struct bench *bench)
@@ -75,7 +75,7 @@ static void empty(struct bench *bench)
 /* An earlier moment: of the committed frames some are half written, some only claimed. */
 static void take_back(struct bench *bench, uint32_t seed)
 {
-    know(bench);
+    know(bench, 0);
     for (size_t i = 0; i < bench->truth.count; i++) {
         const struct known_frame *frame = &bench->truth.frames[i];
         char *at = bench->segments[frame->segment].at + frame->offset;
@@ -303,7 +303,7 @@ static void look_twice(struct bench *bench, struct bench *earlier, const struct 
 {
     struct reader *reader = reader_new(1);
     HOLDS(reader);
-    know(earlier);
+    know(earlier, 0);
     const struct reader_view *view = look(earlier, reader, 0);
     check(earlier, view, 0);
     size_t firsts = view->rows, seconds;
@@ -330,7 +330,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     pieces_of(input, size, &bench.pieces);
     int ended = !(input[0] & FLAG_OPEN);
     fill(&bench, input);
-    know(&bench);
+    know(&bench, ended);
     struct said *whole = look_once(&bench, ended, &wholes);
     if (input[0] & FLAG_POLLED) {
         earlier.pieces = bench.pieces;

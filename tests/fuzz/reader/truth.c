@@ -46,12 +46,22 @@ static void keep(struct truth *truth, uint32_t segment, uint64_t offset, const u
     memcpy(&frame->detail, at + 6, sizeof frame->detail);
 }
 
-/* Frames follow each other; END, a claimed one without a size, or a wrong size ends the block. */
+static int is_zero(const uint8_t *at)
+{
+    static const uint8_t zeros[8];
+    return memcmp(at, zeros, sizeof zeros) == 0;
+}
+
+/* Frames follow each other; END or a wrong size ends the block. One that was only claimed is zero throughout. */
 static void add_block(struct truth *truth, uint32_t segment, const uint8_t *block, uint64_t offset, uint64_t limit,
-                      uint64_t exec)
+                      uint64_t exec, int ended)
 {
     uint64_t at = sizeof(struct probe_block);
     while (at + 8 <= limit) {
+        if (ended && is_zero(block + at)) {
+            at += 8;
+            continue;
+        }
         int32_t size = size_at(block + at);
         int64_t length = size < 0 ? -(int64_t)size : size;
         if (length < 8 || length % 8 || at + (uint64_t)length > limit || block[at + 4] == PROBE_END)
@@ -63,7 +73,8 @@ static void add_block(struct truth *truth, uint32_t segment, const uint8_t *bloc
     }
 }
 
-void truth_add(struct truth *truth, uint32_t segment, const uint8_t *bytes, size_t size, uint64_t header)
+void truth_add(struct truth *truth, uint32_t segment, const uint8_t *bytes, size_t size, uint64_t header,
+               int ended)
 {
     uint64_t at = header;
     while (at < size && size - at >= sizeof(struct probe_block)) {
@@ -76,7 +87,7 @@ void truth_add(struct truth *truth, uint32_t segment, const uint8_t *bytes, size
             continue;
         }
         uint64_t room = size - at < head.size ? size - at : head.size;
-        add_block(truth, segment, bytes + at, at, head.used < room ? head.used : room, head.exec);
+        add_block(truth, segment, bytes + at, at, head.used < room ? head.used : room, head.exec, ended);
         at += head.size;
     }
 }

@@ -50,6 +50,7 @@ struct pieces {
 };
 
 void pieces_of(const uint8_t *input, size_t size, struct pieces *pieces);
-void truth_add(struct truth *truth, uint32_t segment, const uint8_t *bytes, size_t size, uint64_t header);
+void truth_add(struct truth *truth, uint32_t segment, const uint8_t *bytes, size_t size, uint64_t header,
+               int ended);
 
 #endif
