@@ -104,8 +104,8 @@ def _tell(said: str, executions: int) -> None:
     seconds = re.findall(r"Done \d+ runs in (\d+) second", said)[0]
     text = f"""
 The compiled reader (`probe_core/capture/reader*.c`) under libFuzzer with AddressSanitizer and UBSan, from the
-corpus in `tests/fuzz/corpus.zip` by mutations that know the format. No crash, no hang (limit 10 s an input), no
-row without its committed frame, no committed frame lost in silence (`tests/fuzz/reader/target.c`).
+corpus in `tests/fuzz/corpus.zip` by mutations that know the format. No crash, no hang (limit 10 s an input),
+no row without its committed frame, no committed frame lost in silence (`tests/fuzz/reader/target.c`).
 
 | executions | seconds | inputs at first | at the end | features at first | at the end | points reached |
 |---|---|---|---|---|---|---|
