@@ -76,8 +76,9 @@ def test_at_every_instruction(
 def test_the_table() -> None:
     text = f"""
 Each row: programs that were killed (SIGKILL) while they opened, made, removed and looked up files; calls that
-had returned by then (told by the program itself through shared memory); calls that were read from the log; what
-was told as a fault. All that had returned were read, and none that had not been begun: `tests/crash/kills.py`.
+had returned by then (told by the program itself through shared memory); calls that were read from the log;
+what was told as a fault. All that had returned were read, and none that had not been begun
+(`tests/crash/kills.py`).
 
 | programs | kills | calls returned | calls read | faults |
 |---|---|---|---|---|
