@@ -72,6 +72,11 @@ final class ProbeObserver implements TraceObserverV2 {
     @Override
     public void onProcessCreate(TaskProcessor process) {
         safely(() -> write("process", Tasks.process(process)));
+        safely(() -> {
+            if (surroundings != null) {
+                surroundings.enter(process);
+            }
+        });
     }
 
     @Override

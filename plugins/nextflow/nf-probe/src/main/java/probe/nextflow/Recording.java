@@ -29,13 +29,14 @@ final class Recording {
 
     final Path folder;
     final String library;
-    private final boolean own;
+    /** Whether this process, and so what it starts, has library and run in its own environment. */
+    final boolean inherited;
     private final FileChannel file;
 
-    private Recording(Path folder, String library, boolean own) throws IOException {
+    private Recording(Path folder, String library, boolean inherited) throws IOException {
         this.folder = folder;
         this.library = library;
-        this.own = own;
+        this.inherited = inherited;
         Path place = Files.createDirectories(folder.resolve("declarations").resolve(FOLDER));
         Path name = place.resolve(ProcessHandle.current().pid() + ".jsonl");
         file = FileChannel.open(name, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
@@ -47,14 +48,14 @@ final class Recording {
         String run = environment.getOrDefault("PROBE_RUN", "");
         String library = libraryIn(environment.getOrDefault("LD_PRELOAD", ""));
         if (run.startsWith("/") && library != null && Files.exists(Path.of(run, "run.json"))) {
-            return new Recording(Path.of(run), library, false);
+            return new Recording(Path.of(run), library, true);
         }
         Map<String, String> opened = open();
         library = libraryIn(opened.getOrDefault("LD_PRELOAD", ""));
         if (library == null || !opened.containsKey("PROBE_RUN")) {
             throw new IOException("probe-record did not tell where it records");
         }
-        return new Recording(Path.of(opened.get("PROBE_RUN")), library, true);
+        return new Recording(Path.of(opened.get("PROBE_RUN")), library, false);
     }
 
     /** Writes one line. */
@@ -67,7 +68,7 @@ final class Recording {
 
     /** Tells how the run ended and has it taken in, when it was opened here and not by a launcher. */
     void finish(int status) throws IOException {
-        if (!own) {
+        if (inherited) {
             return;
         }
         Map<String, Object> result = new HashMap<>();

@@ -7,11 +7,13 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import nextflow.Session;
 import nextflow.container.ContainerConfig;
+import nextflow.executor.local.LocalExecutor;
 import nextflow.processor.TaskConfig;
+import nextflow.processor.TaskProcessor;
 import nextflow.processor.TaskRun;
 
 /**
- * What puts the recorder into every task: three variables.
+ * What puts the recorder into every task: three variables, of which local tasks inherit two.
  *
  * <p>Without containers they stand in the configuration's {@code env} scope, which Nextflow exports in each
  * task's wrapper. Where containers are enabled that scope would have Nextflow start each container through
@@ -27,24 +29,55 @@ final class Surroundings {
     private static final String OPTIONS = "containerOptions";
     private static final String BEFORE = "beforeScript";
     private static final String PRELOAD = "LD_PRELOAD";
+    private static final String RUN = "PROBE_RUN";
 
     private final Recording recording;
     private final boolean containers;
+    private final Map<String, Object> environment; // the configuration's scope `env`
     private final Map<String, Optional<Object>> originals = new ConcurrentHashMap<>(); // by what we made of them
 
     Surroundings(Session session, Recording recording) {
         this.recording = recording;
         ContainerConfig container = session.getContainerConfig();
         containers = container != null && container.isEnabled();
-        Map<String, Object> environment = environmentOf(session);
+        environment = environmentOf(session);
         Object mine = environment.get(PRELOAD);
-        if (!containers || mine != null) {
-            environment.put(PRELOAD, preload(mine == null ? "${LD_PRELOAD:-}" : mine.toString()));
+        if (mine != null) {
+            environment.put(PRELOAD, preload(mine.toString()));
         }
         if (!containers) {
-            environment.put("PROBE_RUN", quoted(recording.folder.toString()));
             environment.put("PROBE_STEP", KEY + "${PWD: -33}");
         }
+    }
+
+    /**
+     * Enters a process, whose tasks all have one environment: Nextflow makes it of the configuration when it is
+     * first asked, and keeps it. What the tasks inherit anyway is not said again.
+     */
+    void enter(TaskProcessor process) {
+        Map<String, String> added = containers ? Map.of() : variables(process);
+        if (added.isEmpty()) {
+            return;
+        }
+        Map<String, Object> before = new LinkedHashMap<>(environment);
+        added.forEach(environment::putIfAbsent);
+        process.getProcessEnvironment();
+        environment.keySet().retainAll(before.keySet());
+        if (!process.getProcessEnvironment().containsKey(RUN)) { // a Nextflow that asks every time
+            added.forEach(environment::putIfAbsent);
+        }
+    }
+
+    /** Library and run, for tasks that do not inherit them from this Nextflow; a fork in each is saved. */
+    private Map<String, String> variables(TaskProcessor process) {
+        boolean here = process.getExecutor() instanceof LocalExecutor;
+        if (here && recording.inherited) {
+            return Map.of();
+        }
+        String library = here
+                ? quoted(recording.library) + "${LD_PRELOAD:+:$LD_PRELOAD}"
+                : preload("${LD_PRELOAD:-}");
+        return Map.of(PRELOAD, library, RUN, quoted(recording.folder.toString()));
     }
 
     /** Enters one task that is about to be submitted; false: its container cannot be entered. */
@@ -53,9 +86,10 @@ final class Surroundings {
             return true;
         }
         if (!task.isContainerEnabled()) {
-            String exports = "export PROBE_RUN=\"" + quoted(recording.folder.toString()) + "\" PROBE_STEP=\""
-                    + Tasks.key(task) + "\" LD_PRELOAD=\"" + preload("${LD_PRELOAD:-}") + "\"";
-            return extend(task.getConfig(), BEFORE, "\n", exports);
+            StringBuilder exports = new StringBuilder("export PROBE_STEP=\"" + Tasks.key(task) + '"');
+            variables(task.getProcessor()).forEach((name, value) ->
+                    exports.append(' ').append(name).append("=\"").append(value).append('"'));
+            return extend(task.getConfig(), BEFORE, "\n", exports.toString());
         }
         ContainerConfig container = task.getContainerConfig();
         String options = options(container == null ? "" : String.valueOf(container.getEngine()), Tasks.key(task));
@@ -83,7 +117,7 @@ final class Surroundings {
     private String options(String engine, String step) {
         String library = recording.library;
         Path run = recording.folder;
-        String[] variables = {PRELOAD + "=" + library, "PROBE_RUN=" + run, "PROBE_STEP=" + step};
+        String[] variables = {PRELOAD + "=" + library, RUN + "=" + run, "PROBE_STEP=" + step};
         return switch (engine) {
             case "docker", "podman" -> "-v " + library + ":" + library + ":ro -v " + run + ":" + run
                     + " -e " + String.join(" -e ", variables);
