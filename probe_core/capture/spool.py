@@ -24,6 +24,7 @@ from probe_core.model import Run, RunState
 VERSION = 1  # of run.json
 REMOVED = ".removed"  # ends the name of a folder that is being removed
 CUT_SHORT = 60.0  # seconds without a change, after which nobody is at it any more
+HALF_MADE = 86400.0  # seconds after which a folder without run.json will not become a run any more
 JSON_MOST = 64 << 20  # bytes; a command line may have some 6 MB, and JSON makes six bytes of some
 
 
@@ -231,14 +232,18 @@ class Spool:
         return [folder for _, _, folder in sorted(found, key=lambda item: item[:2])]
 
     def sweep(self) -> None:
-        """Remove what is left of folders whose removal was cut short; nothing is said of what stays."""
+        """Remove what killed processes left: folders half removed, and those that never became a run.
+
+        Nothing is said of what stays.
+        """
         import shutil
 
-        before = time.time() - CUT_SHORT
+        now, census = time.time(), Census()
         with suppress(OSError), os.scandir(self.folder / "runs") as entries:
             for entry in entries:
-                is_one = entry.name.endswith(REMOVED) and _is_uuid(entry.name.removesuffix(REMOVED))
-                if is_one and entry.stat(follow_symlinks=False).st_mtime < before:
+                age = now - entry.stat(follow_symlinks=False).st_mtime
+                going = entry.name.endswith(REMOVED) and _is_uuid(entry.name.removesuffix(REMOVED))
+                if (going and age > CUT_SHORT) or (age > HALF_MADE and _is_half_made(entry, census)):
                     shutil.rmtree(entry.path, ignore_errors=True)
 
     def run(self, run_id: str) -> RunFolder:
@@ -308,6 +313,13 @@ def _started(folder: RunFolder) -> int | None:
         return path.lstat().st_mtime_ns
     except OSError:
         return None
+
+
+def _is_half_made(entry: os.DirEntry[str], census: Census) -> bool:
+    """Whether its launcher was killed before run.json stood there, and nobody writes to it."""
+    if not _is_uuid(entry.name) or not entry.is_dir(follow_symlinks=False):
+        return False
+    return not os.path.lexists(f"{entry.path}/run.json") and entry.name not in census.runs_in_use()
 
 
 def _is_uuid(name: str) -> bool:

@@ -236,3 +236,14 @@ def test_run_json_of_the_builder_has_what_the_contract_says(tmp_path: Path) -> N
         "version", "id", "name", "engine", "command", "directory", "host", "boot", "user", "uid", "pid",
         "pid_started", "started", "outer_run", "outer_step", "descriptors",
     ]  # fmt: skip
+
+
+def test_what_never_became_a_run_is_swept_after_a_day(tmp_path: Path) -> None:
+    """Its launcher was killed before run.json stood there. A whole run, and one in the making, stay."""
+    whole, making, left = make_run(tmp_path, 1), make_run(tmp_path, 2), make_run(tmp_path, 3)
+    for folder in (making, left):
+        (folder.path / "run.json").unlink()
+    for folder in (whole, left):
+        os.utime(folder.path, (1, 1))
+    Spool(tmp_path).sweep()
+    assert [folder.path.exists() for folder in (whole, making, left)] == [True, True, False]
