@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from probe_core.ask.question import Question
+from probe_core.ask.remedies import remedy
 from probe_core.hooks import Engine, Finding
 from probe_core.model import RunGraph
 from probe_core.plugins import engines as installed_engines
@@ -45,13 +46,14 @@ def grouped(findings: Iterable[Finding]) -> list[Group]:
 
 
 def _mended(question: Question, finding: Finding) -> Finding:
-    """Add the engine's remedy where the lint gave none."""
+    """Add a remedy where the lint gave none: the engine's, in its own words, else a general one."""
     if finding.remedy is not None or finding.step is None:
         return finding
     declaration = question.declaration(finding.step)
     step = question.graph.steps[finding.step]
     engine = question.engines.get((declaration.engine if declaration else step.engine) or "")
-    return finding if engine is None else replace(finding, remedy=engine.remedy(finding, step))
+    own = None if engine is None else engine.remedy(finding, step)
+    return replace(finding, remedy=own or remedy(finding, step, question.graph.run.directory))
 
 
 def _place(finding: Finding) -> tuple[int, str, bytes]:

@@ -7,6 +7,17 @@ from collections.abc import Iterable
 
 from probe_core.model import Declaration
 
+# Indexes and dictionaries of genomics: their endings, and what the file beside ends in without them.
+_SIDE_CARS = {
+    b".fai": (b"",),
+    b".gzi": (b"",),
+    b".tbi": (b"",),
+    b".bai": (b"", b".bam"),
+    b".csi": (b"", b".bam"),
+    b".crai": (b"", b".cram"),
+    b".dict": (b".fa", b".fasta", b".fna", b".fa.gz", b".fasta.gz", b".fna.gz"),
+}
+
 
 def declared_inputs(declaration: Declaration) -> frozenset[bytes]:
     """Give what a step may read: inputs, order-only inputs."""
@@ -25,6 +36,15 @@ def covers(declared: frozenset[bytes], path: bytes) -> bool:
         if not path:
             return False
     return True
+
+
+def is_side_car(declared: frozenset[bytes], path: bytes) -> bool:
+    """Tell whether ``path`` is an index beside a declared file, which its tools look for by themselves."""
+    for ending, owners in _SIDE_CARS.items():
+        if path.endswith(ending):
+            stem = path.removesuffix(ending)
+            return any(stem + owner in declared for owner in owners)
+    return False
 
 
 def _resolved(paths: Iterable[bytes]) -> frozenset[bytes]:

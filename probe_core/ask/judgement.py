@@ -70,6 +70,20 @@ class Judgement:
             return False
         return step in self.question.around(self.question.graph.execs[version.made_by].step)
 
+    def made_later(self, version: FileVersion, step: int) -> int | None:
+        """Give a declared step, none around or inside ``step``, that gave the path other content later."""
+        execs = self.question.graph.execs
+        for later in self.question.versions_by_path[version.path]:
+            if later.ordinal <= version.ordinal or later.kind != "file" or later.made_by is None:
+                continue
+            if later.digest is not None and later.digest == version.digest:
+                continue
+            maker = self.owner(execs[later.made_by].step)
+            if maker is None or maker in self.question.around(step) or step in self.question.around(maker):
+                continue
+            return maker
+        return None
+
     def has_product(self, step: DeclaredStep) -> bool:
         """Tell whether something the step declares was made, or is there.
 
@@ -155,8 +169,16 @@ def is_a_product(question: Question, path: bytes) -> bool:
 
 def access_of(judgement: Judgement, row: int) -> str:
     """Tell which process made an access, and when, in one line."""
-    graph = judgement.question.graph
-    one = graph.execs[graph.accesses.exec[row]]
-    pid = graph.processes[one.process].pid
-    when = time_of(graph.accesses.first[row])
-    return f"process {pid} at {when}: {command_of(one.arguments or (one.program,))}"
+    table = judgement.question.graph.accesses
+    return _told(judgement.question, table.exec[row], table.first[row])
+
+
+def command_at(question: Question, exec: int) -> str:
+    """Tell which process a program was, and since when, in one line."""
+    return _told(question, exec, question.graph.execs[exec].started)
+
+
+def _told(question: Question, exec: int, when: int | None) -> str:
+    one = question.graph.execs[exec]
+    pid = question.graph.processes[one.process].pid
+    return f"process {pid} at {time_of(when)}: {command_of(one.arguments or (one.program,))}"

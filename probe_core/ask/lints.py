@@ -6,6 +6,7 @@ Loaded whenever plugins are, also by `probe record`: what a lint needs is import
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from probe_core.hooks import Finding, hook
@@ -17,11 +18,21 @@ if TYPE_CHECKING:
 @hook
 def probe_findings(question: Question) -> Iterator[Finding]:
     """Compare what each step declares with what its processes did."""
+    from probe_core.ask.lints_absolute import absolute
+    from probe_core.ask.lints_environment import outside
+    from probe_core.ask.lints_network import network
     from probe_core.ask.lints_parallel import parallel
+    from probe_core.ask.lints_patterns import caught
     from probe_core.ask.lints_undeclared import undeclared
     from probe_core.ask.lints_unused import unused
 
     found = list(undeclared(question))
-    yield from found
-    yield from parallel(question, frozenset((one.step, one.path) for one in found))
+    told = frozenset((one.step, one.path) for one in found)
+    named = {(one.step, one.path): one for one in absolute(question)}
+    for one in found:
+        also = named.get((one.step, one.path)) if one.lint == "undeclared-input" else None
+        yield one if also is None else replace(one, evidence=(*one.evidence, also.message))
+    yield from parallel(question, told)
     yield from unused(question)
+    for lint in (network(question), named.values(), outside(question), caught(question)):
+        yield from (one for one in lint if one.path is None or (one.step, one.path) not in told)

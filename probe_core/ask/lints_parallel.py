@@ -1,6 +1,7 @@
 """Steps that may run at the same time and touch one file: what a parallel run can expose.
 
-``race``: a step reads what another one makes, and no rule puts them in order. Where the step does not
+``race``: a step reads what another one makes, and no rule puts them in order. ``early-read``: it did come
+first: it read the old content, or read while the file was still being written. Where the step does not
 declare the file either, ``undeclared-input`` says both. ``written-twice``: two such steps make one file.
 """
 
@@ -21,8 +22,10 @@ from probe_core.ask.judgement import (
 from probe_core.ask.question import Question
 from probe_core.ask.wording import name_of
 from probe_core.hooks import Finding
-from probe_core.model import Act, FileVersion
+from probe_core.model import Act, FileVersion, Proof
 from probe_core.printable import printable
+
+GRAIN = 20_000_000  # ns; a file's time is that of the kernel's last tick
 
 
 @dataclass
@@ -82,14 +85,38 @@ def _races(
             or not _is_shared(judgement, steps[reader], version)
         ):
             continue
-        writer = next((one for one in touched.writers if judgement.order.are_loose(reader, one)), None)
-        if writer is None:
-            continue
         file = name_of(path, steps[reader].declaration.directory or question.graph.run.directory)
-        maker = _name(question, writer)
+        if (early := _early(judgement, version, table.first[row], reader, touched)) is not None:
+            writer, how = early
+            evidence = (access_of(judgement, row), access_of(judgement, touched.writers[writer]))
+            message = f"{_name(question, reader)} reads {file} {how.format(_name(question, writer))}"
+            yield Finding("early-read", reader, path, message, evidence)
+            continue
+        loose = next((one for one in touched.writers if judgement.order.are_loose(reader, one)), None)
+        if loose is None:
+            continue
+        maker = _name(question, loose)
         message = f"{_name(question, reader)} reads {file}, which {maker} makes; nothing orders them"
-        evidence = (access_of(judgement, row), access_of(judgement, touched.writers[writer]))
+        evidence = (access_of(judgement, row), access_of(judgement, touched.writers[loose]))
         yield Finding("race", reader, path, message, evidence)
+
+
+def _early(
+    judgement: Judgement, version: FileVersion, when: int, reader: int, touched: _Touched
+) -> tuple[int, str] | None:
+    """Tell whose writing a read came before, and how; None when it did not."""
+    question = judgement.question
+    later = judgement.made_later(version, reader)
+    if later is not None and later in touched.writers and judgement.order.are_loose(reader, later):
+        return later, "before {} makes it anew: the old content went in"
+    if version.made_by is None or version.proof == Proof.CHANGED or version.modified is None:
+        return None
+    maker = judgement.owner(question.graph.execs[version.made_by].step)
+    if maker not in touched.writers or Act.METADATA in question.acts_on(version.number):
+        return None
+    if maker in question.around(reader) or reader in question.around(maker):
+        return None
+    return (maker, "while {} still writes it") if version.modified > when + GRAIN else None
 
 
 def _twice(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from probe_core.ask.declared import covers
+from probe_core.ask.declared import covers, is_side_car
 from probe_core.ask.judgement import (
     TAKEN_IN,
     DeclaredStep,
@@ -67,6 +67,8 @@ def _is_input(judgement: Judgement, step: DeclaredStep, version: FileVersion) ->
         return False
     if judgement.is_own(step.declaration, path) or judgement.made_inside(version, step.number):
         return False
+    if version.made_by is None and is_side_car(question.declared_inputs(step.number), path):
+        return False
     # Where a chain of rules leads to the file, its change makes the step's own inputs anew.
     chained = step.declaration.facts.get("chains_rebuild") is True
     return not (chained and covers(judgement.order.before(step.number).usual, path))
@@ -121,3 +123,5 @@ def _evidence(
             yield f"made in this run by {name}" + (
                 ", which nothing orders before: a parallel run may come first" if loose else ""
             )
+    elif lint == "undeclared-input" and (later := judgement.made_later(version, step.number)) is not None:
+        yield f"made anew by {printable(graph.steps[later].name)} afterwards: the old content went in"

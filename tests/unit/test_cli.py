@@ -156,6 +156,15 @@ def test_check_of_a_correct_run_succeeds(ask: Ask) -> None:
 
 
 @pytest.mark.usefixtures("stored")
+def test_check_tells_what_is_no_fault_when_asked_for_all(ask: Ask) -> None:
+    assert "no fault" not in ask("check")[1]
+    assert "no fault: libraries: 1 file (" in ask("check", "--all")[1]
+    told = json.loads(ask("check", "--all", "--json")[1])["no_fault"]["libraries"]
+    assert len(told) == 1
+    assert "libz" in told[0]
+
+
+@pytest.mark.usefixtures("stored")
 def test_export_writes_aside_and_renames(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert ask("export", "prov-json")[0] == 0

@@ -12,6 +12,17 @@ from probe_core.hooks import Declared, Engine, Finding, Preparation, hook
 if TYPE_CHECKING:
     from probe_core.model import Step
 
+# What to write for a file and a rule.
+_SENTENCES = {
+    "undeclared-input": "add {!r} to input: of rule {}",
+    "undeclared-output": "add {!r} to output: of rule {}",
+    "race": "add {!r} to input: of rule {}",
+    "early-read": "add {!r} to input: of rule {}",
+    "unused-input": "take {!r} out of input: of rule {}",
+    "unmade-output": "let the rule write {!r}, or name what it writes in output: of rule {}",
+    "absolute-path": "read the folder of {!r} from config, or name it relative to the workflow, in rule {}",
+}
+
 
 class Snakemake:
     """The adapter: `probe snakemake …` is `snakemake --executor probe …` with Snakemake itself recorded."""
@@ -57,16 +68,15 @@ class Snakemake:
         """Give the line to add to the rule, and where the rule stands."""
         if finding.path is None or step is None or step.declaration is None:
             return None
-        section = {"undeclared-input": "input", "undeclared-output": "output"}.get(finding.lint)
-        if section is None:
+        sentence = _SENTENCES.get(finding.lint)
+        if sentence is None:
             return None
         declaration = step.declaration
         base = os.fsdecode(declaration.directory or b"/")
         path = os.fsdecode(finding.path)
         if os.path.commonpath((path, base)) == base:
             path = os.path.relpath(path, base)
-        place = _place(declaration.facts, base)
-        return f"add {path!r} to {section}: of rule {declaration.rule}{place}"
+        return sentence.format(path, declaration.rule) + _place(declaration.facts, base)
 
 
 def _place(facts: Mapping[str, object], base: str) -> str:

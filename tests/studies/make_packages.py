@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""`probe check` on Debian's source packages: faults that are put in, and faults that were there.
+
+    tests/studies/make_packages.py [--table FILE] [--results DIR] [--rounds N] [PACKAGE]...
+
+For each package: build it recorded as it is, show each finding to be a fault by building without a recorder
+(proofs.py), then put faults in (seeds.py) and compare what is found with them. A package's result is kept
+as JSON in --results; the table is made of all results there. The exit status is 0 when recall and precision
+over all seeds are at least 0.95.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import datetime
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import packages
+import proofs
+import seeds
+
+RESULTS = packages.TESTS.parent / ".cache" / "make-packages"
+BAR = 0.95
+TRIES = 3  # a seed may break the build; another one is taken then
+
+
+def main() -> int:
+    """Study the packages that are asked for, and write the table; give the exit status."""
+    words = argparse.ArgumentParser(description="Measure `probe check` on Debian's source packages.")
+    words.add_argument("--table", type=Path, help="write the result as a Markdown page")
+    words.add_argument("--results", type=Path, default=RESULTS)
+    words.add_argument("--rounds", type=int, default=2)
+    words.add_argument("packages", nargs="*", metavar="PACKAGE", help="all when none is named")
+    asked = words.parse_args()
+    asked.results.mkdir(parents=True, exist_ok=True)
+    for package in asked.packages or sorted(packages.PACKAGES):
+        with tempfile.TemporaryDirectory(prefix="make-packages-") as folder:
+            os.environ["PROBE_SPOOL"] = f"{folder}/spool"
+            os.environ["PROBE_HISTORY"] = f"{folder}/history.sqlite"
+            result = studied(package, Path(folder), asked.rounds)
+        (asked.results / f"{package}.json").write_text(json.dumps(result, indent=1))
+        print(row(result), *(f"\n    {one}" for one in (*result["missed"], *result["wrong"])), flush=True)
+    results = [json.loads(one.read_text()) for one in sorted(asked.results.glob("*.json"))]
+    page = table(results)
+    sys.stdout.write(page)
+    if asked.table:
+        asked.table.write_text(page)
+    return 0 if min(scores(results)) >= BAR else 1
+
+
+def studied(package: str, folder: Path, rounds: int) -> dict[str, Any]:
+    """Build, prove and seed one package."""
+    headers = seeds.listed(package, packages.fresh(package, folder / "truth"))
+    before = packages.recorded(package, packages.fresh(package, folder / "plain"))
+    if before.status:
+        raise SystemExit(f"{package} cannot be built: {before.said[-500:]}")
+    seeded: list[dict[str, list[str]]] = []
+    for number in range(rounds * TRIES):
+        if len(seeded) < rounds and (one := _round(package, folder, before, headers, number)) is not None:
+            seeded.append(one)
+    shown = proofs.shown(package, before)
+    assert before.workflow is not None
+    return {
+        "package": package,
+        "version": _version(packages.suite().source(package)),
+        "steps": len(before.workflow.graph.steps),
+        "findings": {str(one): shown.get(one) for one in sorted(before.findings, key=str)},
+        "seeds": [one for part in seeded for one in part["expected"]],
+        "missed": [one for part in seeded for one in part["missed"]],
+        "wrong": [one for part in seeded for one in part["wrong"]],
+    }
+
+
+def _round(
+    package: str, folder: Path, before: packages.Built, headers: dict[str, set[str]], number: int
+) -> dict[str, list[str]] | None:
+    """Seed a copy and compare; None where the seeds break the build."""
+    place = packages.fresh(package, folder / f"seeded-{number}")
+    seeded = seeds.seed(before, headers, place, number)
+    after = packages.recorded(package, place)
+    if after.status:
+        return None
+    wanted = seeds.expected(seeded, before, after, headers)
+    found = set(after.findings) - (set(before.findings) - wanted)
+    named = {"expected": wanted, "missed": wanted - found, "wrong": found - wanted}
+    return {name: sorted(map(str, some)) for name, some in named.items()}
+
+
+def _version(source: Path) -> str:
+    head = (source / "debian/changelog").read_text(errors="replace").partition("\n")[0]
+    return head.partition("(")[2].partition(")")[0]
+
+
+def scores(results: list[dict[str, Any]]) -> tuple[float, float]:
+    """Give recall and precision over all seeds."""
+    planted = sum(len(one["seeds"]) for one in results)
+    missed, wrong = (sum(len(one[name]) for one in results) for name in ("missed", "wrong"))
+    named = planted - missed
+    return named / max(planted, 1), named / max(named + wrong, 1)
+
+
+def row(result: dict[str, Any]) -> str:
+    """Give one line of the table."""
+    lints = collections.Counter(one.partition(" ")[0] for one in result["findings"])
+    shown = collections.Counter(
+        how.partition(":")[0] for how in result["findings"].values() if how is not None
+    )
+    rest = len(result["findings"]) - shown.total()
+    planted, missed, wrong = (len(result[name]) for name in ("seeds", "missed", "wrong"))
+    cells = [
+        f"{result['package']} {result['version']}", str(result["steps"]),
+        f"{planted - missed} of {planted}", str(wrong),
+        ", ".join(f"{number} {lint}" for lint, number in lints.items()) or "none",
+        ", ".join(f"{number} {how}" for how, number in [*shown.items(), *([("not", rest)] if rest else [])]),
+    ]  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Give all results as Markdown."""
+    recall, precision = scores(results)
+    kinds: collections.Counter[str] = collections.Counter()
+    missed: collections.Counter[str] = collections.Counter()
+    for one in results:
+        kinds.update(name.partition(" ")[0] for name in one["seeds"])
+        missed.update(name.partition(" ")[0] for name in one["missed"])
+    found = [how for one in results for how in one["findings"].values()]
+    lines = [
+        f"{datetime.date.today():%Y-%m-%d}, {len(results)} packages: {kinds.total()} seeded faults, "
+        f"recall {recall:.3f}, precision {precision:.3f}; "
+        f"{len(found)} findings in the Makefiles as they are, {sum(how is not None for how in found)} shown.",
+        "",
+        "| package | steps | seeds named | other findings | in the Makefile as it is | shown by building |",
+        "|---|---|---|---|---|---|",
+        *map(row, results),
+        "",
+        "| kind of seed | planted | named |",
+        "|---|---|---|",
+        *(f"| {kind} | {number} | {number - missed[kind]} |" for kind, number in sorted(kinds.items())),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
