@@ -12,6 +12,9 @@ from probe_core.ask.question import READS, Question
 from probe_core.model import Act, FileVersion
 from probe_core.plugins import plugins
 
+# Where an operating system keeps its own: no rule's environment, though programs run from there.
+_SYSTEM = (b"/usr", b"/bin", b"/sbin", b"/lib", b"/lib64")
+
 
 class Innocent(StrEnum):
     """Why a file that was read needs no word in a rule."""
@@ -61,7 +64,7 @@ def _classed(judgement: Judgement, step: DeclaredStep, version: FileVersion, act
         case FileClass.CONFIGURATION:
             return Innocent.CONFIGURATION
         case FileClass.PROGRAM | FileClass.LIBRARY | FileClass.SYSTEM as its:
-            if below_any(path, question.prefixes):
+            if below_any(path, question.prefixes) and not below_any(path, _SYSTEM):
                 return Innocent.ENVIRONMENT
             return {
                 FileClass.PROGRAM: Innocent.PROGRAM, FileClass.LIBRARY: Innocent.LIBRARY,
