@@ -262,13 +262,33 @@ static void end_block(struct probe_block *block, uint32_t at)
     __atomic_store_n(&end->size, -8, __ATOMIC_RELEASE);
 }
 
+/* Room in this block; NULL when it is full, which is told in it. */
+PROBE_INLINE struct probe_frame *claim_in(struct probe_block *block, uint8_t kind, size_t size, int64_t now)
+{
+    uint32_t at = __atomic_fetch_add(&block->used, (uint32_t)size, __ATOMIC_RELAXED);
+    if (unlikely(at + size > block->size)) {
+        end_block(block, at);
+        return NULL;
+    }
+    struct probe_frame *frame = (struct probe_frame *)(void *)((char *)block + at);
+    __atomic_store_n(&frame->size, (int32_t)size, __ATOMIC_RELAXED);
+    frame->kind = kind;
+    frame->when = (uint32_t)((now - block->base) >> PROBE_TICK_SHIFT);
+    return frame;
+}
+
+PROBE_INLINE int is_old(const struct probe_block *block, int64_t now)
+{
+    return (now - block->base) >> (32 + PROBE_TICK_SHIFT) != 0;
+}
+
 void *log_claim(uint8_t kind, size_t size, struct probe_block **in)
 {
     size = (size + 7) & ~(size_t)7;
     struct probe_block *block = current_block();
     int64_t now = log_now();
     for (;;) {
-        if (unlikely(!block || (now - block->base) >> (32 + PROBE_TICK_SHIFT))) {
+        if (unlikely(!block || is_old(block, now))) {
             if (!new_block(size)) {
                 __atomic_fetch_add(&process.current->lost, 1, __ATOMIC_RELAXED);
                 return NULL;
@@ -276,19 +296,26 @@ void *log_claim(uint8_t kind, size_t size, struct probe_block **in)
             block = thread.block;
             now = log_now();
         }
-        uint32_t at = __atomic_fetch_add(&block->used, (uint32_t)size, __ATOMIC_RELAXED);
-        if (likely(at + size <= block->size)) {
-            struct probe_frame *frame = (struct probe_frame *)(void *)((char *)block + at);
-            __atomic_store_n(&frame->size, (int32_t)size, __ATOMIC_RELAXED);
-            frame->kind = kind;
-            frame->when = (uint32_t)((now - block->base) >> PROBE_TICK_SHIFT);
-            if (in)
-                *in = block;
+        struct probe_frame *frame = claim_in(block, kind, size, now);
+        if (in)
+            *in = block;
+        if (likely(frame))
             return frame;
-        }
-        end_block(block, at);
         block = NULL;
     }
+}
+
+void *log_claim_near(uint8_t kind, size_t size, const void *near, uint32_t *from, struct probe_block **in)
+{
+    uintptr_t segment = (uintptr_t)__atomic_load_n(&process.current, __ATOMIC_ACQUIRE), at = (uintptr_t)near;
+    uint64_t room = ((struct probe_segment *)segment)->size;
+    struct probe_block *block = current_block();
+    if (!block || (uintptr_t)block - segment >= room || at - segment >= room)
+        return NULL;
+    int64_t now = log_now();
+    *from = (uint32_t)((at - segment) / 8);
+    *in = block;
+    return is_old(block, now) ? NULL : claim_in(block, kind, (size + 7) & ~(size_t)7, now);
 }
 
 void log_commit(void *at)

@@ -19,11 +19,18 @@
 #define PROBE_PAGE 4096
 #define PROBE_FOLD_SLOTS 512
 #define PROBE_DIRECTORY_SLOTS 64
+#define PROBE_FOLDER_SLOTS 128
 
 /* A frame that may be repeated. packed = frame address / 8 | its offset in the block / 8 << 44;
  * check = hash ^ packed, so that two words torn by a race never match. */
 struct fold {
     uint64_t packed;
+    uint64_t check;
+};
+
+/* The frame with a folder's whole text; check = hash ^ frame, as above. */
+struct folder {
+    uint64_t frame;
     uint64_t check;
 };
 
@@ -35,6 +42,7 @@ struct this_exec {
     uint32_t said;      /* what is noted once per exec: GAPs (raw.c), libc's own files (databases.c) */
     uint32_t ended;     /* EXIT has been written */
     uint64_t directories[PROBE_DIRECTORY_SLOTS]; /* keys already named; lowest bit: not to be noted */
+    struct folder folders[PROBE_FOLDER_SLOTS];
     struct fold folds[PROBE_FOLD_SLOTS];
 } __attribute__((aligned(PROBE_PAGE)));
 
@@ -88,13 +96,16 @@ void log_announce(void);
 /* Room for a frame of `size` bytes, head filled but size positive; NULL when there is none.
  * `block`, when not NULL, becomes the block it stands in. */
 void *log_claim(uint8_t kind, size_t size, struct probe_block **block);
+/* The same, but only in this thread's present block, and only when `near`, an earlier frame, stands in the
+ * same segment: `from` becomes its place there, in units of 8 bytes. Else NULL, which is no loss. */
+void *log_claim_near(uint8_t kind, size_t size, const void *near, uint32_t *from, struct probe_block **block);
 void log_commit(void *frame);
 
 /* Whether a set with this id stands in the current segment already; log_mark says it does. */
 int log_seen(uint64_t id);
 void log_mark(uint64_t id);
 
-/* The next three make one foldable access frame (fold.c). */
+/* Foldable access frames (fold.c). */
 void fold_access(uint8_t kind, uint16_t detail, uint8_t error, uint64_t directory, const char *path);
 void fold_forget(uint64_t directory, const char *path);
 

@@ -130,13 +130,18 @@ enum probe_detail {
     PROBE_SPAWNED = 2048,       /* EXEC: posix_spawn and its like: a child will run it */
     PROBE_CUT = 4096,           /* a text was too long and was cut */
     PROBE_CLOSE_ON_EXEC = 8192, /* DESCRIPTOR, WRITE: O_CLOEXEC */
+    PROBE_SHARED = 16384,       /* foldable kinds: the path stands, in part or whole, in an earlier frame */
     PROBE_ATTEMPTED = 32768     /* by the second mechanism: the result was foreseen by a look-up, not seen */
 };
 
 struct probe_access {
     struct probe_frame frame;
     uint32_t count;             /* how often; atomic */
-    /* PROBE_AT: 4 bytes padding, uint64_t directory, then the path; else the path follows */
+    /* PROBE_AT: 4 bytes padding, uint64_t directory, then the path; else the path follows.
+     * PROBE_SHARED: uint32_t, the place in this segment (in units of 8 bytes) of a foldable frame of the
+     * same exec that was committed before; whose path it is when nothing follows, else the text that
+     * follows stands for what is behind the last slash there. PROBE_AT is that frame's affair then. A
+     * frame that stands for another's whole path is not referred to. */
 };
 
 struct probe_start {

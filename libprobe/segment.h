@@ -16,7 +16,7 @@ _Static_assert(offsetof(struct probe_segment, next) == 168, "segment: next is al
 _Static_assert(offsetof(struct probe_segment, seen) == 184, "segment: seen");
 _Static_assert(sizeof(struct probe_block) == 40, "block: header");
 _Static_assert(sizeof(struct probe_frame) == 16, "frame: head");
-_Static_assert(sizeof(struct probe_access) == 20, "access: path at 20");
+_Static_assert(sizeof(struct probe_access) == 20, "access: path at 20, or where it stands");
 _Static_assert(sizeof(struct probe_start) == 56, "start: texts at 56");
 _Static_assert(sizeof(struct probe_set) == 32, "set: texts at 32");
 _Static_assert(sizeof(struct probe_identity) == 88, "identity: path at 88");

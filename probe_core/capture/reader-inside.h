@@ -79,6 +79,7 @@ struct reader {
     int repeated, ended;
     uint32_t segments;
     struct list segment_list, execs, blocks, frames, images;
+    struct list marks, marks_of; /* uint64_t: a bit for each 8 bytes where a foldable frame begins; size_t: by segment */
     struct list identities, sets, usages, arguments, faults;
     uint32_t *exec_slots;        /* number + 1; 0 = free */
     size_t exec_slot_count;
@@ -115,13 +116,23 @@ void list_free(struct list *list);
 int walk_segment(struct reader *reader, const char *bytes, uint64_t size, uint64_t header, int64_t clock);
 int fault_add(struct reader *reader, uint32_t segment, uint64_t offset, enum reader_reason reason, uint32_t image,
               int decoded);
+/* Where the foldable frame of this exec begins that stands at this place in a segment; NULL: there is none. */
+const char *frame_marked(const struct reader *reader, uint32_t segment, uint64_t offset, uint32_t exec);
 int frames_sort(struct reader *reader);
 
 uint32_t path_intern(struct path_table *table, const char *bytes, size_t length); /* NONE: empty or no memory */
-/* Joins and tidies; NONE when the path is relative and the directory not known. */
-uint32_t path_resolve(struct path_table *table, struct text directory, struct text path);
+/* Joins and tidies; NONE when the path is relative and the directory not known. `folder`, when it is not
+ * empty, stands before the path. */
+uint32_t path_resolve(struct path_table *table, struct text directory, struct text folder, struct text path);
 int directory_set(struct reader *reader, uint32_t exec, uint64_t key, struct text path, int only_first);
 struct text directory_get(const struct reader *reader, uint32_t exec, uint64_t key);
+
+/* Of a frame: the first `size` bytes, head included, as a struct; the next text. Sets `bad` where they are not. */
+void take(struct reading *reading, void *to, size_t size);
+struct text take_text(struct reading *reading);
+uint32_t intern(struct reading *reading, struct text text);
+uint32_t resolve_below(struct reading *reading, struct text directory, struct text folder, struct text path);
+void read_access(struct reading *reading, struct row *row);
 
 int columns_reserve(struct reader *reader, size_t rows);
 /* Puts it behind the last row. 1: it was shown before, just as it is; 0: it is new or changed; -1: no memory. */

@@ -95,15 +95,18 @@ static char *put_parts(char *to, struct text path)
     return to;
 }
 
-uint32_t path_resolve(struct path_table *table, struct text directory, struct text path)
+uint32_t path_resolve(struct path_table *table, struct text directory, struct text folder, struct text path)
 {
-    int relative = path.length == 0 || path.at[0] != '/';
+    struct text begin = folder.length ? folder : path;
+    int relative = begin.length == 0 || begin.at[0] != '/';
     if (relative && (!directory.at || directory.length == 0 || directory.at[0] != '/'))
         return NONE;
     table->scratch.used = 0;
-    if (list_reserve(&table->scratch, 1, directory.length + path.length + 4))
+    if (list_reserve(&table->scratch, 1, directory.length + folder.length + path.length + 6))
         return NONE;
     char *from = table->scratch.at, *to = relative ? put_parts(from, directory) : from;
+    if (folder.length)
+        to = put_parts(to, folder);
     to = put_parts(to, path);
     if (to == from)
         *to++ = '/';

@@ -5,7 +5,7 @@
 #include "reader-inside.h"
 
 /* The first `size` bytes, head included, as a struct. */
-static void take(struct reading *reading, void *to, size_t size)
+void take(struct reading *reading, void *to, size_t size)
 {
     if ((size_t)(reading->end - reading->from) < size) {
         memset(to, 0, size);
@@ -16,7 +16,7 @@ static void take(struct reading *reading, void *to, size_t size)
     reading->at = reading->from + size;
 }
 
-static struct text take_text(struct reading *reading)
+struct text take_text(struct reading *reading)
 {
     const char *at = reading->at;
     const char *nul = reading->bad ? NULL : memchr(at, 0, (size_t)(reading->end - at));
@@ -47,21 +47,27 @@ static int tell(const struct reading *reading, enum reader_reason reason)
     return fault_add(reading->reader, reading->block->segment, offset, reason, reading->exec_number, 1);
 }
 
-static uint32_t intern(struct reading *reading, struct text text)
+uint32_t intern(struct reading *reading, struct text text)
 {
     uint32_t number = path_intern(&reading->reader->paths, text.at, text.length);
     reading->failed |= number == NONE && text.length;
     return number;
 }
 
-static uint32_t resolve_in(struct reading *reading, struct text directory, struct text path)
+uint32_t resolve_below(struct reading *reading, struct text directory, struct text folder, struct text path)
 {
-    uint32_t number = path_resolve(&reading->reader->paths, directory, path);
-    int known = path.length && path.at[0] == '/';
+    uint32_t number = path_resolve(&reading->reader->paths, directory, folder, path);
+    const struct text *begin = folder.length ? &folder : &path;
+    int known = begin->length && begin->at[0] == '/';
     known |= directory.at && directory.length && directory.at[0] == '/';
     if (number == NONE && !reading->bad)
         reading->failed |= known || tell(reading, READER_UNKNOWN_DIRECTORY);
     return number;
+}
+
+static uint32_t resolve_in(struct reading *reading, struct text directory, struct text path)
+{
+    return resolve_below(reading, directory, (struct text){NULL, 0}, path);
 }
 
 /* A path of the program's: below the directory with this key when `at`, else below the current one. */
@@ -90,24 +96,6 @@ static uint32_t keep_identity(struct reading *reading, const struct reader_ident
     }
     *kept = *identity;
     return (uint32_t)reading->reader->identities.used - 1;
-}
-
-static void read_access(struct reading *reading, struct row *row)
-{
-    struct {
-        struct probe_access access;
-        uint32_t padding;
-        uint64_t directory;
-    } frame;
-    int at = reading->head.detail & PROBE_AT;
-    frame.directory = 0;
-    take(reading, &frame, at ? sizeof frame : sizeof frame.access);
-    struct text path = take_text(reading);
-    row->count = frame.access.count ? frame.access.count : 1;
-    if (reading->head.kind == PROBE_LOAD && !memchr(path.at, '/', path.length))
-        row->path = reading->bad ? NONE : intern(reading, path);
-    else
-        row->path = resolve(reading, path, at, frame.directory);
 }
 
 static void read_identity(struct reading *reading, struct row *row)

@@ -75,6 +75,46 @@ static uint32_t block_exec(struct reader *reader, const struct probe_block *head
     return number;
 }
 
+static int marks_open(struct reader *reader, uint64_t size)
+{
+    size_t words = (size_t)(size / 512 + 1), *first = list_add(&reader->marks_of, sizeof *first);
+    if (!first || list_reserve(&reader->marks, sizeof(uint64_t), words))
+        return -1;
+    *first = reader->marks.used;
+    memset((uint64_t *)reader->marks.at + reader->marks.used, 0, words * sizeof(uint64_t));
+    reader->marks.used += words;
+    return 0;
+}
+
+static uint64_t *mark_word(const struct reader *reader, uint32_t segment, uint64_t offset)
+{
+    return (uint64_t *)reader->marks.at + ((size_t *)reader->marks_of.at)[segment] + offset / 512;
+}
+
+static const struct block *block_around(const struct reader *reader, uint32_t segment, uint64_t offset)
+{
+    size_t low = 0, high = reader->blocks.used;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct block *block = block_at(reader, (uint32_t)middle);
+        if (block->segment < segment || (block->segment == segment && block->offset <= offset))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low ? block_at(reader, (uint32_t)low - 1) : NULL;
+}
+
+const char *frame_marked(const struct reader *reader, uint32_t segment, uint64_t offset, uint32_t exec)
+{
+    size_t first = ((size_t *)reader->marks_of.at)[segment];
+    size_t end = segment + 1 < reader->marks_of.used ? ((size_t *)reader->marks_of.at)[segment + 1] : reader->marks.used;
+    if (offset / 512 >= end - first || !(*mark_word(reader, segment, offset) >> offset / 8 % 64 & 1))
+        return NULL;
+    const struct block *block = block_around(reader, segment, offset);
+    return block && block->segment == segment && block->exec == exec ? block->at + (offset - block->offset) : NULL;
+}
+
 static int keep_frame(struct reader *reader, const struct block *block, uint32_t offset, const struct probe_frame *head)
 {
     struct exec *exec = exec_at(reader, block->exec);
@@ -88,8 +128,11 @@ static int keep_frame(struct reader *reader, const struct block *block, uint32_t
     frame->begins = head->kind == PROBE_START || head->kind == PROBE_FORKED;
     if (frame->time < exec->first)
         exec->first = frame->time;
-    if (head->kind >= PROBE_READ && head->kind <= PROBE_LOAD && -(int64_t)head->size >= (int64_t)sizeof(struct probe_access))
+    if (head->kind >= PROBE_READ && head->kind <= PROBE_LOAD && -(int64_t)head->size >= (int64_t)sizeof(struct probe_access)) {
         memcpy(&count, block->at + offset + sizeof *head, sizeof count);
+        uint64_t at = block->offset + offset;
+        *mark_word(reader, block->segment, at) |= 1ull << at / 8 % 64;
+    }
     /* The sum of all does not depend on their order; a fold changes it. */
     uint64_t place = (uint64_t)block->segment << 48 ^ (block->offset + offset);
     exec->signature += mix(mix(place, head->last), count);
@@ -157,6 +200,8 @@ int walk_segment(struct reader *reader, const char *bytes, uint64_t size, uint64
     if (!place)
         return -1;
     *place = bytes;
+    if (marks_open(reader, size))
+        return -1;
     uint32_t segment = reader->segments++;
     for (uint64_t at = header; at < size && size - at >= sizeof(struct probe_block);) {
         struct probe_block head;

@@ -46,7 +46,7 @@ void reader_free(struct reader *reader)
     struct list *const lists[] = {&reader->segment_list, &reader->execs, &reader->blocks, &reader->frames,
                                   &reader->images, &reader->identities, &reader->sets, &reader->usages,
                                   &reader->arguments, &reader->faults, &reader->paths.bytes, &reader->paths.starts,
-                                  &reader->paths.hashes, &reader->paths.scratch};
+                                  &reader->paths.hashes, &reader->paths.scratch, &reader->marks, &reader->marks_of};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         list_free(lists[i]);
     free(reader->exec_slots);
@@ -62,7 +62,8 @@ struct reader_view *reader_view(struct reader *reader) { return &reader->view; }
 void reader_begin(struct reader *reader)
 {
     struct list *const lists[] = {&reader->segment_list, &reader->blocks, &reader->frames, &reader->identities,
-                                  &reader->sets, &reader->usages, &reader->arguments, &reader->faults};
+                                  &reader->sets, &reader->usages, &reader->arguments, &reader->faults,
+                                  &reader->marks, &reader->marks_of};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         lists[i]->used = 0;
     reader->segments = 0;

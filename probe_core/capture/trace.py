@@ -68,6 +68,7 @@ class Detail(IntFlag):
     SPAWNED = 2048
     CUT = 4096
     CLOSE_ON_EXEC = 8192
+    SHARED = 16384
     ATTEMPTED = 32768
 
 

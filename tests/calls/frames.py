@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HEADER, UNIT, MAGIC = 16384, 1024, 0x4B4C4250
-AT, AT_SECOND = 1, 2
+AT, AT_SECOND, SHARED = 1, 2, 16384
 KINDS = {
     1: "END", 2: "START", 3: "FORKED", 4: "STEP", 5: "ENVIRON", 6: "LIBRARIES", 7: "DESCRIPTOR",
     8: "DIRECTORY", 9: "EXIT", 16: "READ", 17: "LOOKUP", 18: "LIST", 19: "LOAD", 20: "WRITE", 21: "CLOSE",
@@ -42,9 +42,25 @@ class Frame:
         return self.texts[0] if self.texts else ""
 
 
+Later = list[tuple[Frame, bytes]]
+
+
 def _texts(data: bytes) -> list[str]:
     parts = data.split(b"\0")
     return [part.decode(errors="surrogateescape") for part in parts[:-1]]
+
+
+def _shared(frame: Frame, data: bytes, earlier: dict[int, Frame]) -> None:
+    """What PROBE_SHARED says: the path of an earlier frame, or of its folder."""
+    count, place = struct.unpack_from("<II", data, 16)
+    other = earlier[place * 8]
+    assert other.exec == frame.exec
+    frame.more = {**other.more, "count": count}
+    frame.texts = list(other.texts)
+    if len(data) > 24:
+        frame.texts = [other.path[: other.path.rindex("/") + 1] + _texts(data[24:])[0]]
+    assert frame.detail & AT == other.detail & AT
+    frame.detail &= ~SHARED
 
 
 def _fields(frame: Frame, data: bytes) -> None:
@@ -92,7 +108,7 @@ def _variables(data: bytes, count: int) -> list[str]:
     return found
 
 
-def _block(data: bytes, at: int, number: int) -> Iterator[Frame]:
+def _block(data: bytes, at: int, number: int, foldable: dict[int, Frame], later: Later) -> Iterator[Frame]:
     _, size, used, pid, tid, _, image, base = struct.unpack_from("<IIIIIIQq", data, at)
     offset, end = 40, min(used, size)
     while offset + 8 <= end:
@@ -106,7 +122,13 @@ def _block(data: bytes, at: int, number: int) -> Iterator[Frame]:
         order = number << 40 | (at + offset)
         ticks = base + (when << 8)
         frame = Frame(KINDS[kind], image, pid, tid, error, detail, ticks, last, order)
-        _fields(frame, data[at + offset : at + offset - length])
+        content = data[at + offset : at + offset - length]
+        if 16 <= kind <= 19:
+            foldable[at + offset] = frame
+        if 16 <= kind <= 19 and detail & SHARED:
+            later.append((frame, content))
+        else:
+            _fields(frame, content)
         yield frame
         offset -= length
 
@@ -123,13 +145,17 @@ def frames(folder: Path) -> list[Frame]:
         data = path.read_bytes()
         (filled,) = struct.unpack_from("<Q", data, 168)
         at = HEADER
+        foldable: dict[int, Frame] = {}
+        later: Later = []
         while at < min(filled, len(data)):
             magic, size = struct.unpack_from("<II", data, at)
             if magic != MAGIC:
                 at += UNIT
                 continue
-            found.extend(_block(data, at, number))
+            found.extend(_block(data, at, number, foldable, later))
             at += size
+        for frame, content in sorted(later, key=lambda one: len(one[1]) == 24):
+            _shared(frame, content, foldable)  # first those that have a name of their own
     return sorted(found, key=lambda frame: (frame.time, frame.order))
 
 

@@ -24,7 +24,7 @@ FLAGS = [
     "-fasynchronous-unwind-tables", "-ftls-model=initial-exec", "-Wall", "-Wextra", "-Werror",
 ]  # fmt: skip
 LINK = ["-shared", "-nostdlib", "-Wl,-Bsymbolic", "-Wl,--hash-style=gnu", "-Wl,-z,now",
-        "-Wl,-z,noseparate-code", "-Wl,-z,norelro"]  # fmt: skip
+        "-Wl,-z,noseparate-code", "-Wl,-z,norelro", f"-Wl,-T,{SOURCE / 'layout.ld'}"]  # fmt: skip
 NOT_OURS = {"START", "ENVIRON", "LIBRARIES", "DESCRIPTOR", "EXIT", "END", "DIRECTORY"}
 
 
