@@ -58,7 +58,8 @@ prove: system build $(VENV)/required-test $(VENV)/required-snakemake $(VENV)/req
 
 lint: build $(VENV)/required-lint $(VENV)/required-test
 	$(BIN)/ruff check .
-	$(BIN)/mypy probe_core plugins/make/probe_make plugins/nextflow/probe_nextflow plugins/snakemake/probe_snakemake \
+	$(BIN)/mypy probe_core plugins/make/probe_make plugins/nextflow/probe_nextflow plugins/ninja/probe_ninja \
+	  plugins/script/probe_script plugins/snakemake/probe_snakemake \
 	  plugins/snakemake/snakemake_executor_plugin_probe plugins/snakemake/snakemake_logger_plugin_probe
 
 bench: system build $(VENV)/required-snakemake

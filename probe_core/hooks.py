@@ -32,6 +32,21 @@ class Preparation:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """A process that a recording saw, for an engine whose steps no variable tells apart."""
+
+    number: int
+    parent: int | None  # the number of the process that started it
+    pid: int
+    programs: tuple[tuple[bytes, tuple[bytes, ...]], ...]  # path and arguments, one after the other
+    directory: bytes  # in which its first program started; empty: it went on with its parent's
+    started: int
+    ended: int | None
+    status: int | None  # 0..255, 128 + signal
+    pipes: frozenset[int]  # inodes of those that its programs were born with
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """What an engine's declarations say of a run.
 
@@ -44,17 +59,23 @@ class Declared:
     # of the run: version, workflow files, configuration …
     facts: Mapping[str, Any] = field(default_factory=dict)
     gaps: Sequence[str] = ()  # sentences: what the engine could not tell
+    # Steps found among the processes: numbers of those with which one begins, with its declaration. Several
+    # processes may begin one step. What stands in PROBE_STEP counts before it.
+    find: Callable[[Sequence[Seen]], Iterable[tuple[int, Declaration]]] | None = None
 
 
 class Engine(Protocol):
     """A workflow engine, as its adapter tells it.
 
     For `probe doctor` it may also have ``limits() -> Iterable[str]``, sentences on what it lacks here, and
-    ``version_option: str``, where that is not ``--version``.
+    ``version_option: str``, where that is not ``--version``. Where a command is not known by its name,
+    ``recognises(command: Sequence[bytes]) -> bool`` tells whether it is the engine's.
     """
 
     name: str  # "make"; also the verb: `probe make …`
-    commands: tuple[str, ...]  # base names that `probe record` recognises in front: ("make", "gmake")
+    commands: tuple[
+        str, ...
+    ]  # base names that `probe record` recognises in front: ("make", "gmake"); none: no verb
 
     def surroundings(self, run_folder: Path, environment: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
         """Variables that let this engine, started anywhere below a recording, declare its steps."""

@@ -7,7 +7,7 @@ A plugin that cannot be loaded, or whose hook raises, is left out and remembered
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, reduce
 from importlib import import_module
 from importlib.util import find_spec
@@ -159,10 +159,22 @@ def engines() -> dict[str, Engine]:
 _ENGINE = ("name", "commands", "surroundings", "prepare", "declared", "remedy")
 
 
-def engine_of(command: bytes) -> Engine | None:
-    """Give the engine that is recognised by the first word of a command line, with or without its folder."""
-    base = command.rpartition(b"/")[2].decode("utf-8", "surrogateescape")
-    return next((engine for engine in engines().values() if base in engine.commands), None)
+def engine_of(command: Sequence[bytes]) -> Engine | None:
+    """Give the engine that is recognised by the first word of a command line, with or without its folder,
+    else one that recognises the command itself."""
+    base = command[0].rpartition(b"/")[2].decode("utf-8", "surrogateescape")
+    known = engines().values()
+    found = next((engine for engine in known if base in engine.commands), None)
+    return found or next((engine for engine in known if _recognises(engine, command)), None)
+
+
+def _recognises(engine: Engine, command: Sequence[bytes]) -> bool:
+    recognises = getattr(engine, "recognises", None)
+    try:
+        return recognises is not None and bool(recognises(command))
+    except _ANYTHING as error:
+        plugins().blame(engine.name, error)
+        return False
 
 
 def formats() -> dict[str, Format]:

@@ -196,7 +196,9 @@ def _plugins(_: Session) -> Iterator[Examined]:
 
     for name, engine in engines().items():
         program = next((path for path in map(shutil.which, engine.commands) if path), None)
-        if program is None:
+        if not engine.commands:
+            yield Examined(f"engine {name}", "good", "known by what a command is")
+        elif program is None:
             text, remedy = (
                 f"no {engine.commands[0]} on PATH",
                 f"nothing to do, unless you want to record {name}",

@@ -63,7 +63,7 @@ def engine_request(words: Sequence[str]) -> Request | None:
     from probe_core.plugins import engines
 
     engine = engines().get(words[0])
-    if engine is None:
+    if engine is None or not engine.commands:
         return None
     return Request((engine.commands[0], *words[1:]), engine=engine.name)
 
@@ -123,7 +123,7 @@ def _ask_engines(prepared: _Prepared, folder: Path) -> None:
             prepared.environment.update(engine.surroundings(folder, prepared.environment))
         except Exception as error:
             plugins().blame(engine.name, error)
-    front = known.get(prepared.engine) if prepared.engine else engine_of(prepared.command[0])
+    front = known.get(prepared.engine) if prepared.engine else engine_of(prepared.command)
     if front is not None:
         prepared.engine = front.name
         try:

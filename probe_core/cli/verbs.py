@@ -58,7 +58,7 @@ class Verbs(click.Group):
 def _engines() -> list[str]:
     from probe_core.plugins import engines
 
-    return [name for name in engines() if name not in VERBS]
+    return [name for name, engine in engines().items() if engine.commands and name not in VERBS]
 
 
 def _formats() -> dict[str, Format]:

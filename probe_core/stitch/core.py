@@ -19,7 +19,8 @@ from probe_core.stitch.declare import declarations_of, facts_of
 from probe_core.stitch.digests import Digester, ToldDigests
 from probe_core.stitch.drafts import NOWHERE, Lead, Names
 from probe_core.stitch.files import FileFacts
-from probe_core.stitch.gaps import gap
+from probe_core.stitch.found import found_steps
+from probe_core.stitch.gaps import gap, gap_of_engine
 from probe_core.stitch.inherited import Inherited, settle_makers
 from probe_core.stitch.inside import settle_inside
 from probe_core.stitch.processes import Tree, grow
@@ -116,7 +117,8 @@ class _Stitching:
         for program in self.tree.programs:  # first: a secret met in arguments is taken out of paths too
             self.redactor.arguments(program.arguments)
         declarations = declarations_of(self.declared, self.redactor)
-        steps = assign(self.tree, self.trace.images, declarations, self.run.outer_step)
+        found, own_gaps = found_steps(self.declared, self.tape, self.tree, self.redactor)
+        steps = assign(self.tree, self.trace.images, declarations, self.run.outer_step, found)
         names = Names(self.trace.paths, self.files)
         plain = survey(self.trace)
         inherited = Inherited(self.tape, self.tree, descriptors)
@@ -124,8 +126,8 @@ class _Stitching:
         marks = self._marks(names, plain, inherited)
         mask, rows = split(self.trace, plain, marks)
         self._walk(walk, rows, inherited, names)
-        found = self._found(names, plain, marks)
-        assembly = Assembly(names, self.files, self.tree, walk.states, found, self.run.ended)
+        bulk_names = self._found(names, plain, marks)
+        assembly = Assembly(names, self.files, self.tree, walk.states, bulk_names, self.run.ended)
         told = ToldDigests(one.facts.get("digests") for one in declarations)
         versions, gaps = assembly.versions(self.exec_of, told, digester)
         graph = RunGraph(self._run_facts(), steps=steps.steps, processes=self._processes(steps))
@@ -135,7 +137,7 @@ class _Stitching:
         self._accesses(graph, walk, mask, plain, names, marks, assembly)
         settle_inside(graph)
         own = [replace(one, exec=self.exec_of[one.exec]) for one in inherited.gaps if one.exec is not None]
-        self._gaps(graph, [*own, *gaps, *steps.gaps], steps)
+        self._gaps(graph, [*own_gaps, *own, *gaps, *steps.gaps], steps)
         return graph
 
     # ---- files
@@ -303,11 +305,6 @@ class _Stitching:
         if about == one.about:
             return one
         return gap(one.reason, about, exec=one.exec, step=one.step)
-
-
-def gap_of_engine(sentence: str) -> Gap:
-    """What an engine could not tell."""
-    return gap(GapReason.NOT_RECORDED, detail=sentence)
 
 
 def _inverse(order: Sequence[int]) -> list[int]:

@@ -109,3 +109,8 @@ def gap(
     return Gap(
         reason, about, exec, step, detail or sentence.format(about=printable(about) or "a program"), remedy
     )
+
+
+def gap_of_engine(sentence: str) -> Gap:
+    """What an engine could not tell."""
+    return gap(GapReason.NOT_RECORDED, detail=sentence)

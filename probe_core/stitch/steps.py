@@ -1,13 +1,15 @@
 """Steps: the step contract, joined to what the engines declared.
 
 An image notes PROBE_STEP; an exec without a note has its predecessor's. A step's identity is its key
-and the process below which it ran: the same key under two makes is two steps.
+and the process below which it ran: the same key under two makes is two steps. A step that an engine found
+among the processes begins with the first program of its process, and holds what is below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from probe_core.capture.trace import Image
 from probe_core.model import Declaration, Gap, GapReason, Step
@@ -38,11 +40,19 @@ class Steps:
 
 
 def assign(
-    tree: Tree, images: Sequence[Image], declarations: Sequence[Declaration], outer: bytes | None = None
+    tree: Tree,
+    images: Sequence[Image],
+    declarations: Sequence[Declaration],
+    outer: bytes | None = None,
+    found: Mapping[int, Declaration] = MappingProxyType({}),
 ) -> Steps:
-    """Give each program its step. ``outer`` is the step that the whole run stands in: none of its own."""
-    drafts, of_program = _observed(tree, images, outer)
-    _declared(drafts, declarations)
+    """Give each program its step. ``outer`` is the step that the whole run stands in: none of its own.
+
+    ``found``: by program the declaration of a step that begins with it.
+    """
+    drafts, of_program = _observed(tree, images, outer, found)
+    told = {one.key: one for one in found.values()}
+    _declared(drafts, [*declarations, *told.values()])
     times = [_times(draft, tree) for draft in drafts]
     order = sorted(range(len(drafts)), key=lambda n: (_started(drafts[n], times[n]), n))
     place = {draft: number for number, draft in enumerate(order)}
@@ -58,7 +68,7 @@ def assign(
 
 
 def _observed(
-    tree: Tree, images: Sequence[Image], outer: bytes | None
+    tree: Tree, images: Sequence[Image], outer: bytes | None, found: Mapping[int, Declaration]
 ) -> tuple[list[Draft], list[int | None]]:
     drafts: list[Draft] = []
     known: dict[tuple[bytes, int | None], int] = {}
@@ -66,6 +76,8 @@ def _observed(
     for number, program in enumerate(tree.programs):
         inherited = of_program[program.previous] if program.previous is not None else None
         key = images[program.image].step if program.image is not None else None
+        if number in found and (key is None or key == outer):
+            key = found[number].key
         if key is None or (inherited is not None and drafts[inherited].key == key):
             draft = inherited
         elif key == outer and inherited is None:

@@ -219,7 +219,7 @@ def test_a_make_that_a_script_starts_declares_its_steps(tmp_path: Path) -> None:
     workflow, done = record(["record", "--", "sh", "go.sh"], write(tmp_path / "w", files))
     assert done.returncode == 0
     assert workflow.reads("out") >= {"w/in"}
-    assert workflow.graph.run.engine is None
+    assert workflow.graph.run.engine == "script"
 
 
 def shell_steps(workflow: Workflow) -> dict[str, set[str]]:

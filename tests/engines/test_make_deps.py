@@ -89,8 +89,8 @@ def test_a_directory_in_which_nothing_was_made(tmp_path: Path) -> None:
     assert done.stderr == f"probe: make-deps: no target of make was made in {place}/sub in this run\n"
 
 
-HARD = ["a b", "a$b", "a#b", "a%b", "a:b", "a=b,c", "=", "a*b", "a?b", "a[1]b", "~a", "a\\b", "a\\ b", "a\\#b",
-        "a(b", "a&b", "a'b", 'a"b', "-a", "a+=b", "define", "%", "\u00e4"]  # fmt: skip
+HARD = ["a b", "a$b", "a#b", "a%b", "a:b", "a=b,c", "=", "a*b", "a?b", "a[1]b", "~a", "a\\b", "a\\ b",
+        "a\\#b", "a(b", "a&b", "a'b", 'a"b', "-a", "a+=b", "define", "%", "\u00e4"]  # fmt: skip
 UNNAMED = ["a;b", "a|b", "a\\", "a(b)", "a\nb"]
 
 
@@ -109,7 +109,10 @@ def test_hard_names_are_written_so_that_make_takes_them_and_others_are_told(tmp_
             os.utime(path, (1000, 1000) if path.name in targets else (900, 900))
         (place / name).touch()
         made = run(["make"], place)
-        assert made.stdout.splitlines() == [f"cat {shlex.quote('./' + name)} > t{number}"], (name, made.stderr)
+        assert made.stdout.splitlines() == [f"cat {shlex.quote('./' + name)} > t{number}"], (
+            name,
+            made.stderr,
+        )
 
 
 def shell(name: str) -> str:

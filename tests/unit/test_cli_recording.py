@@ -83,7 +83,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def engine(monkeypatch: pytest.MonkeyPatch, toy: Toy) -> None:
     monkeypatch.setattr(installed, "engines", lambda: {"toy": toy})
-    monkeypatch.setattr(installed, "engine_of", lambda word: toy if word.endswith(b"toy-flow") else None)
+    monkeypatch.setattr(installed, "engine_of", lambda words: toy if words[0].endswith(b"toy-flow") else None)
 
 
 def test_every_recording_gets_the_surroundings(

@@ -37,7 +37,9 @@ OUTSIDE = {
     "sqlite3": {"history"},
     "pluggy": {"hooks", "plugins"},
 }
-ENGINES = {"snakemake", "probe_make", "probe_snakemake", "snakemake_executor_plugin_probe"}
+ENGINES = {"snakemake", "probe_make", "probe_ninja", "probe_script", "probe_snakemake"} | {
+    "snakemake_executor_plugin_probe"
+}
 
 
 def imports(source: str, package: str) -> Iterator[tuple[str, bool]]:

@@ -80,9 +80,9 @@ def test_the_core_is_a_plugin_like_others() -> None:
 def test_an_engine_is_found_by_what_is_typed(install) -> None:
     install(toy=ENGINE)
     assert list(engines()) == ["toy"]
-    assert engine_of(b"/opt/bin/toyflow").name == "toy"  # type: ignore[union-attr]
-    assert engine_of(b"toyflow-2") is None
-    assert engine_of(b"\xff") is None
+    assert engine_of([b"/opt/bin/toyflow"]).name == "toy"  # type: ignore[union-attr]
+    assert engine_of([b"toyflow-2"]) is None
+    assert engine_of([b"\xff"]) is None
 
 
 @pytest.mark.parametrize("name", BROKEN)
