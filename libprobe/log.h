@@ -51,7 +51,7 @@ enum state { STATE_NEW, STATE_STARTING, STATE_ON, STATE_OFF };
 struct process {
     int state;                    /* enum state */
     int full;                     /* frames still to lose before another segment is asked for */
-    int ask_pid;                  /* an old kernel: no wiped page, ask for the pid at every frame */
+    int ask_pid;                  /* an old kernel or an emulator: no wiped page, ask for the pid at every frame */
     uint32_t place;               /* counts changes of directory, so that folds of relative paths end */
     struct probe_segment *first;  /* number 0, for segment.newest; NULL until it is needed */
     struct probe_segment *current;

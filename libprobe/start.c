@@ -101,9 +101,10 @@ static void name_ourselves(void)
         process.preload = keep(map->l_name, PROBE_PATH_MAX);
 }
 
+/* An emulator (qemu-user 7.2) takes the wish for a mere hint and says yes; it gives no vDSO either. */
 static void wipe_on_fork(void)
 {
-    if (KERNEL(madvise, own, sizeof *own, WIPE_ON_FORK, 0) != 0)
+    if (KERNEL(madvise, own, sizeof *own, WIPE_ON_FORK, 0) != 0 || !process.vdso)
         process.ask_pid = 1;
     __atomic_store_n(&own->exec, 0, __ATOMIC_RELAXED); /* written before it is read: one fault instead of two */
 }
