@@ -64,6 +64,17 @@ class Declared:
     find: Callable[[Sequence[Seen]], Iterable[tuple[int, Declaration]]] | None = None
 
 
+def together(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Give the facts of several processes or engines as one: lists grow, else the earlier word counts."""
+    facts: dict[str, Any] = {}
+    for part in parts:
+        for name, told in part.items():
+            known = facts.setdefault(name, told)
+            if known is not told and isinstance(known, list) and isinstance(told, list):
+                facts[name] = known + [one for one in told if one not in known]
+    return facts
+
+
 class Engine(Protocol):
     """A workflow engine, as its adapter tells it.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from probe_core.errors import PluginError
-from probe_core.hooks import Declared, Engine
+from probe_core.hooks import Declared, Engine, together
 from probe_core.model import Declaration
 from probe_core.stitch.redact import Redactor
 
@@ -36,11 +36,5 @@ def declarations_of(declared: Sequence[Declared], redactor: Redactor) -> list[De
 
 
 def facts_of(declared: Sequence[Declared], redactor: Redactor) -> dict[str, Any]:
-    """What the engines told of the run as a whole: lists are put together, else the earlier word counts."""
-    facts: dict[str, Any] = {}
-    for part in declared:
-        for name, told in redactor.json(dict(part.facts)).items():
-            known = facts.setdefault(name, told)
-            if known is not told and isinstance(known, list) and isinstance(told, list):
-                facts[name] = known + [one for one in told if one not in known]
-    return facts
+    """What the engines told of the run as a whole, redacted."""
+    return together(redactor.json(dict(part.facts)) for part in declared)

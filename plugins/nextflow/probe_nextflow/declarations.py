@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from probe_core.hooks import Declared
+from probe_core.hooks import Declared, together
 from probe_core.model import Declaration
 
 FOLDER = "nextflow"  # below the run's declarations; one file a Nextflow process, one JSON object a line
@@ -46,17 +46,14 @@ def declared(run_folder: Path) -> Declared | None:
     if not folder.is_dir():
         return None
     steps: list[Declaration] = []
-    facts: dict[str, Any] = {}
+    facts: list[dict[str, Any]] = []
     gaps: list[str] = []
     for file in sorted(folder.glob("*.jsonl")):
         reading = _read(file)
         steps += _steps(reading)
-        for name, value in _facts_or_gap(reading).items():
-            known = facts.setdefault(name, value)
-            if known is not value and isinstance(known, list) and isinstance(value, list):
-                facts[name] = known + [one for one in value if one not in known]
+        facts.append(_facts_or_gap(reading))
         gaps += reading.gaps
-    return Declared(tuple(steps), facts, tuple(gaps))
+    return Declared(tuple(steps), together(facts), tuple(gaps))
 
 
 def _read(file: Path) -> Reading:

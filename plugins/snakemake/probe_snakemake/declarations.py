@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from probe_core.hooks import Declared
+from probe_core.hooks import Declared, together
 from probe_core.model import Declaration
 from probe_snakemake import FOLDER
 
@@ -75,7 +75,7 @@ def _read(file: Path, reading: _Reading) -> None:
             line = None
         match line:
             case {"note": "run", "facts": dict(facts)}:
-                _merge(reading.facts, facts)
+                reading.facts = together((reading.facts, facts))
             case {"note": "start", "key": str(key)}:
                 reading.starts[key] = line
             case {"note": "state", "key": str(key)}:
@@ -89,14 +89,6 @@ def _read(file: Path, reading: _Reading) -> None:
 def _job(start: dict[str, Any]) -> str:
     """Tell which job a line is about, whoever wrote it: the executor or the logger."""
     return json.dumps([start.get(name) for name in ("rule", "name", "outputs")], default=str)
-
-
-def _merge(facts: dict[str, Any], more: dict[str, Any]) -> None:
-    """Put together what several Snakemakes of one run tell: lists grow, else the first one counts."""
-    for name, value in more.items():
-        known = facts.setdefault(name, value)
-        if isinstance(known, list) and isinstance(value, list):
-            facts[name] = known + [part for part in value if part not in known]
 
 
 def _declaration(start: dict[str, Any], end: dict[str, Any]) -> Declaration:
