@@ -32,6 +32,7 @@ class Reading:
     run: dict[str, Any] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)  # process: the script it stands in
     scripts: list[str] = field(default_factory=list)
+    operators: list[dict[str, Any]] = field(default_factory=list)  # those that write files
     starts: dict[str, dict[str, Any]] = field(default_factory=dict)
     ends: dict[str, dict[str, Any]] = field(default_factory=dict)
     published: list[dict[str, Any]] = field(default_factory=list)
@@ -72,6 +73,7 @@ def _read(file: Path) -> Reading:
             line = None
         if not _take(line, reading):
             reading.gaps.append(f"a line that Nextflow process {file.stem} wrote cannot be understood")
+    reading.gaps += _collecting(reading.operators)
     if reading.run and not reading.complete:
         reading.gaps.append(f"Nextflow process {file.stem} did not tell how the workflow ended")
     return reading
@@ -83,8 +85,9 @@ def _take(line: Any, reading: Reading) -> bool:
             reading.run = line
         case {"note": "process", "name": str(name)}:
             reading.modules[name] = str(line.get("module", ""))
-        case {"note": "scripts", "files": list(files)}:
-            reading.scripts += [str(one) for one in files]
+        case {"note": "scripts"}:
+            reading.scripts += [str(one) for one in line.get("files") or ()]
+            reading.operators += line.get("operators") or []
         case {"note": "start", "key": str(key)}:
             reading.starts[key] = line
         case {"note": "end", "key": str(key)}:
@@ -99,11 +102,20 @@ def _take(line: Any, reading: Reading) -> bool:
             reading.complete = line
         case {"note": "gap", "text": str(text)}:
             reading.gaps.append(text)
-        case {"note": "scripts"}:
-            pass  # none could be told
         case _:
             return False
     return True
+
+
+def _collecting(operators: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Name what Nextflow's own process writes without a word to anybody: its reads belong to all of it."""
+    for one in operators:
+        names = [name for name in one.get("from", ()) if isinstance(name, str)]
+        source = f"results of {' and '.join(names)}" if names else "no task's results"
+        yield (
+            f"{one.get('operator')} ({source}) is carried out by Nextflow's own process: which of the files that"
+            " this process read went into which that it wrote is not told apart"
+        )
 
 
 def _steps(reading: Reading) -> Iterator[Declaration]:
@@ -224,6 +236,7 @@ def _facts(reading: Reading) -> dict[str, Any]:
         "own_paths": [path for path in own if path],
         "published": [_chosen(one, ("source", "target")) for one in reading.published],
         "outputs": reading.outputs,
+        "operators": reading.operators,
         "success": reading.complete.get("success"),
         "failed_in": [key for key, end in reading.ends.items() if end.get("error_action") in _FATAL],
     }

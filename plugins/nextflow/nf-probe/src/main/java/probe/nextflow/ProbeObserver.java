@@ -66,7 +66,7 @@ final class ProbeObserver implements TraceObserverV2 {
 
     @Override
     public void onFlowBegin() {
-        safely(() -> write("scripts", Runs.scripts()));
+        safely(() -> write("scripts", Runs.begun(session)));
     }
 
     @Override

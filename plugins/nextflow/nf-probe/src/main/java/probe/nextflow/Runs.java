@@ -41,10 +41,11 @@ final class Runs {
         return told;
     }
 
-    /** The scripts that were included, once they have been run. */
-    static Map<String, Object> scripts() {
+    /** What is known once the workflow's text has been run: included scripts, operators that write. */
+    static Map<String, Object> begun(Session session) {
         Map<String, Object> told = new LinkedHashMap<>();
         Told.put(told, "files", () -> new ArrayList<>(ScriptMeta.allScriptNames().values()));
+        Told.put(told, "operators", () -> Operators.writing(session));
         return told;
     }
 
