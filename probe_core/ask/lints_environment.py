@@ -1,9 +1,10 @@
 """``outside-environment``: a rule names the environment it runs in, and its programs came from elsewhere.
 
-``facts["conda"]`` and ``facts["container"]`` of a declaration name one. Where an environment is active
-(``CONDA_PREFIX``), programs from other prefixes and modules from the user's own library folders are findings;
-the operating system's own programs are not: no such environment brings a shell. Where a container was named
-and none was started, every program came from the host, which is told once.
+``facts["conda"]`` and ``facts["container"]`` of a declaration name one, ``facts["container_engine"]`` that an
+engine started it. Where an environment is active (``CONDA_PREFIX``), programs from other prefixes and modules
+from the user's own library folders are findings; the operating system's own programs are not: no such
+environment brings a shell. Where a container was named and none was started, every program came from the
+host, which is told once.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ def outside(question: Question) -> Iterator[Finding]:
     judgement = Judgement(question)
     for step in judgement.steps:
         facts = step.declaration.facts
+        if facts.get("container_engine"):
+            continue  # its engine started it, and says so
         if isinstance(facts.get("container"), str) and facts["container"]:
             yield from _container(judgement, step, facts["container"])
         elif facts.get("conda"):

@@ -138,28 +138,6 @@ def test_what_a_step_carries(around: dict[str, str], tmp_path: Path) -> None:
     assert workflow.writes("publish results/x.sum") == {"results/x.sum"}
 
 
-def test_an_undeclared_read_is_found(around: dict[str, str], tmp_path: Path) -> None:
-    directory = write(
-        tmp_path / "w",
-        {
-            "secret.txt": "told by nobody\n",
-            "main.nf": "process READ {\n    output:\n    path 'out.txt'\n\n"
-            '    script:\n    "cat $projectDir/secret.txt > out.txt; echo x > passing.txt"\n}\n\n'
-            "workflow { READ() }\n",
-        },
-    )
-    _, done = record(["nextflow", "run", "main.nf"], directory, **around)
-    assert done.returncode == 0, done.stdout
-    found = json.loads(run(["probe", "check", "--json"], directory).stdout)
-    findings = found["findings"] if isinstance(found, dict) else found
-    assert [one["lint"] for one in findings] == [
-        "undeclared-input"
-    ]  # and not what stays in the work directory
-    said = run(["probe", "check"], directory).stdout
-    assert "READ reads secret.txt" in said or f"READ reads {directory}/secret.txt" in said
-    assert "input: of process READ in main.nf" in said
-
-
 def test_retries_and_failures_are_kept(around: dict[str, str], tmp_path: Path) -> None:
     workflow, done = record(["nextflow", "run", "main.nf"], pipeline("retry", tmp_path / "r"), **around)
     assert done.returncode == 0

@@ -14,7 +14,10 @@ from probe_core.hooks import Declared, together
 from probe_core.model import Declaration
 
 FOLDER = "nextflow"  # below the run's declarations; one file a Nextflow process, one JSON object a line
-_TASK = ("tag", "hash", "index", "container", "values", "template", "runs_command", "cached", "stored")
+_TASK = (
+    "tag", "hash", "index", "container", "container_engine", "conda", "spack", "values", "template",
+    "runs_command", "cached", "stored",
+)  # fmt: skip
 _END = ("failed", "aborted", "error_action", "native_id", "hostname", "patterns", "store_dir")
 _RUN = (
     "version", "session", "run_name", "resume", "params", "profile", "stub_run", "preview", "command_line",
@@ -113,8 +116,8 @@ def _collecting(operators: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         names = [name for name in one.get("from", ()) if isinstance(name, str)]
         source = f"results of {' and '.join(names)}" if names else "no task's results"
         yield (
-            f"{one.get('operator')} ({source}) is carried out by Nextflow's own process: which of the files that"
-            " this process read went into which that it wrote is not told apart"
+            f"{one.get('operator')} ({source}) is carried out by Nextflow's own process: which of the files"
+            " that it read went into which that it wrote is not told apart"
         )
 
 

@@ -14,6 +14,23 @@ if TYPE_CHECKING:
 
 OVERRIDE = b"NEXTFLOW"  # the user's own nextflow, where another one is first on PATH
 
+# What to write for a file and a process.
+_SENTENCES = {
+    "undeclared-input": "add `path {name!r}` to input: of process {process}, and give it {file!r}",
+    "undeclared-output": "let process {process} write in its work directory, and publish with publishDir",
+    "race": "give process {process} the file through a channel: add `path {name!r}` to its input:",
+    "early-read": "give process {process} the file through a channel: add `path {name!r}` to its input:",
+    "unused-input": "take {name!r} out of input: of process {process}, and out of the channel that brings it",
+    "unmade-output": "let process {process} write {name!r}, or add `optional: true` to it in output:",
+    "absolute-path": "let {file!r} come in as an input, from params or projectDir, in process {process}",
+    "caught-by-pattern": "narrow the pattern in output: of process {process}, or let it remove {name!r}",
+}
+_WITHOUT_CONTAINER = (
+    "switch an engine on for process {process}: docker.enabled = true (or podman, apptainer …) in"
+    " nextflow.config, or -with-docker"
+)
+_OUTSIDE = "name what brings {name!r} in the conda or spack directive of process {process}"
+
 
 class Nextflow:
     """The adapter: `probe nextflow …` is the user's own nextflow with the plugin nf-probe active."""
@@ -47,22 +64,19 @@ class Nextflow:
 
     def remedy(self, finding: Finding, step: Step | None = None) -> str | None:
         """Give what to write into the process, and where that stands."""
-        if finding.path is None or step is None or step.declaration is None:
+        if step is None or step.declaration is None:
             return None
         facts = step.declaration.facts
-        module, process = facts.get("module"), step.declaration.rule.rpartition(":")[2]
-        place = f" in {os.path.relpath(module)}" if isinstance(module, str) else ""
-        name = os.fsdecode(finding.path)
-        match finding.lint:
-            case "undeclared-input":
-                wanted = f"`path {Path(name).name!r}`"
-                return f"add {wanted} to input: of process {process}{place}, and give it {name!r}"
-            case "undeclared-output":
-                return (
-                    f"let process {process}{place} write in its work directory, and publish with publishDir"
-                )
-            case _:
-                return None
+        sentence = _SENTENCES.get(finding.lint)
+        if finding.lint == "outside-environment":
+            sentence = _WITHOUT_CONTAINER if finding.path is None else _OUTSIDE
+        if sentence is None:
+            return None
+        module = facts.get("module")
+        process = step.declaration.rule.rpartition(":")[2]
+        place = f"{process} in {os.path.relpath(module)}" if isinstance(module, str) else process
+        name = os.fsdecode(finding.path or b"")
+        return sentence.format(process=place, file=name, name=Path(name).name)
 
     def limits(self) -> Iterator[str]:
         """Give what is missing of this installation, for `probe doctor`."""

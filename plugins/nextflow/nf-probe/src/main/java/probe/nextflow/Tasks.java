@@ -64,7 +64,11 @@ final class Tasks {
         Told.put(told, "work_dir", () -> task.getWorkDir().toRealPath());
         Told.put(told, "script", task::getScript);
         Told.put(told, "template", task::getTemplate);
-        Told.put(told, "container", () -> task.isContainerEnabled() ? task.getContainer() : null);
+        Told.put(told, "container", () -> container(task));
+        Told.put(told, "container_engine",
+                () -> task.isContainerEnabled() ? task.getContainerConfig().getEngine() : null);
+        Told.put(told, "conda", task::getCondaEnv); // made long before: the task's hash has it
+        Told.put(told, "spack", task::getSpackEnv);
         Told.put(told, "directives.executor", () -> task.getProcessor().getExecutor().getName());
         for (String name : trace == null ? List.<String>of() : TRACED) {
             Told.put(told, "tag".equals(name) ? name : "directives." + name, () -> trace.get(name));
@@ -97,6 +101,14 @@ final class Tasks {
             }
         }
         return told;
+    }
+
+    /** The image, also of a task that names one and runs without; where conda takes its place there is none. */
+    private static Object container(TaskRun task) {
+        if (task.isContainerEnabled()) {
+            return task.getContainer();
+        }
+        return task.getCondaEnv() == null && task.getSpackEnv() == null ? task.getConfig().get("container") : null;
     }
 
     /** Staged name, where the file lies, and what the pipeline named (a URL, maybe). */
