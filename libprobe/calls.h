@@ -173,10 +173,10 @@ SKIP(getdents64, "the listing was noted when the directory was opened")
 /* Place. */
 CALL(int, chdir, (const char *path), (path), note_place(failed))
 CALL(int, fchdir, (int descriptor), (descriptor), note_place(failed))
-CALL(int, chroot, (const char *path), (path), if (!failed) note_gap(PROBE_ROOT_CHANGED, path))
-CALL(int, pivot_root, (const char *path, const char *old), (path, old), if (!failed) note_gap(PROBE_ROOT_CHANGED, path))
-CALL(int, unshare, (int flags), (flags), if (!failed && flags & NEW_MOUNTS) note_gap(PROBE_ROOT_CHANGED, "unshare"))
-CALL(int, setns, (int descriptor, int type), (descriptor, type), if (!failed) note_gap(PROBE_ROOT_CHANGED, "setns"))
+CALL(int, chroot, (const char *path), (path), if (!failed) note_root_changed(path))
+CALL(int, pivot_root, (const char *path, const char *old), (path, old), if (!failed) note_root_changed(path))
+CALL(int, unshare, (int flags), (flags), if (!failed && flags & NEW_MOUNTS) note_root_changed("unshare"))
+CALL(int, setns, (int descriptor, int type), (descriptor, type), if (!failed) note_root_changed("setns"))
 
 /* Metadata. */
 CALL(int, chmod, (const char *path, mode_t mode), (path, mode), note_names(PROBE_METADATA, 0, AT_FDCWD, path, failed))

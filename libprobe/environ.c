@@ -73,7 +73,8 @@ uint64_t keyed_digest(const uint8_t key[16], const char *text, size_t size)
 static int is_left_out(const char *entry)
 {
     return entry[0] == '_' ? entry[1] == '='
-                           : entry[0] == 'P' && (text_begins(entry, "PROBE_STEP=") || text_begins(entry, "PROBE_RUN="));
+                           : entry[0] == 'P' && (text_begins(entry, "PROBE_STEP=") || text_begins(entry, "PROBE_RUN=") ||
+                                                       text_begins(entry, "PROBE_CONTAINER="));
 }
 
 /* LD_PRELOAD as it would be without us; nothing at all when we were alone. */

@@ -25,7 +25,9 @@ struct repair {
     int add_preload;
     int add_run;
     int add_step;
+    int add_container;
     int add_asan;
+    int leave;     /* our files are out of reach: the next program's loader would only complain */
     size_t size;   /* bytes that repair_build needs, 0 = nothing to repair */
     void *mapped;  /* where they are when they are too many for the stack */
 };

@@ -18,8 +18,14 @@ typedef char *const *texts;
         struct repair repair;                                                              \
         const struct probe_exec *begun = exec_begin(AT, PATH, ARGUMENTS, 0, SEARCH, &image); \
         char **repaired = REPAIRED(&repair, ENVIRONMENT, image.asan);                      \
+        char **given = (char **)(uintptr_t)ARGUMENTS, **right = repaired;                  \
+        size_t contained = ENTER_CONTAINER(begun, given, repaired);                        \
         exec_watch(&image, begun);                                                         \
         int result = CALL_WITH;                                                            \
+        if (unlikely(contained && *__errno_location() == E2BIG)) { /* it only just fitted */ \
+            given = (char **)(uintptr_t)ARGUMENTS, repaired = right;                       \
+            result = CALL_WITH;                                                            \
+        }                                                                                  \
         exec_failed(begun, *__errno_location());                                           \
         repair_end(&repair);                                                               \
         return result;                                                                     \
@@ -35,25 +41,25 @@ typedef char *const *texts;
 WRAPPER(int, execve, (const char *path, texts arguments, texts environment))
 {
     ENTER(execve, path, arguments, environment);
-    EXECUTE(AT_FDCWD, path, arguments, environment, 0, next(path, arguments, repaired));
+    EXECUTE(AT_FDCWD, path, arguments, environment, 0, next(path, given, repaired));
 }
 
 WRAPPER(int, execvpe, (const char *path, texts arguments, texts environment))
 {
     ENTER(execvpe, path, arguments, environment);
-    EXECUTE(AT_FDCWD, path, arguments, environment, 1, next(path, arguments, repaired));
+    EXECUTE(AT_FDCWD, path, arguments, environment, 1, next(path, given, repaired));
 }
 
 WRAPPER(int, fexecve, (int file, texts arguments, texts environment))
 {
     ENTER(fexecve, file, arguments, environment);
-    EXECUTE(file, "", arguments, environment, 0, next(file, arguments, repaired));
+    EXECUTE(file, "", arguments, environment, 0, next(file, given, repaired));
 }
 
 WRAPPER(int, execveat, (int at, const char *path, texts arguments, texts environment, int flags))
 {
     ENTER(execveat, at, path, arguments, environment, flags);
-    EXECUTE(at, path, arguments, environment, 0, next(at, path, arguments, repaired, flags));
+    EXECUTE(at, path, arguments, environment, 0, next(at, path, given, repaired, flags));
 }
 
 PROBE_INLINE int execute_here(const char *path, texts arguments)
@@ -61,7 +67,7 @@ PROBE_INLINE int execute_here(const char *path, texts arguments)
     __typeof__(&hook_execve) next = NEXT(execve);
     if (!next)
         return no_such_call();
-    EXECUTE(AT_FDCWD, path, arguments, environ, 0, next(path, arguments, repaired));
+    EXECUTE(AT_FDCWD, path, arguments, environ, 0, next(path, given, repaired));
 }
 
 PROBE_INLINE int execute_found(const char *path, texts arguments)
@@ -69,7 +75,7 @@ PROBE_INLINE int execute_found(const char *path, texts arguments)
     __typeof__(&hook_execvpe) next = NEXT(execvpe);
     if (!next)
         return no_such_call();
-    EXECUTE(AT_FDCWD, path, arguments, environ, 1, next(path, arguments, repaired));
+    EXECUTE(AT_FDCWD, path, arguments, environ, 1, next(path, given, repaired));
 }
 
 WRAPPER(int, execv, (const char *path, texts arguments))
@@ -128,5 +134,5 @@ WRAPPER(int, execle, (const char *path, const char *first, ...))
 {
     COLLECT(texts environment = va_arg(more, texts));
     ENTER(execve, path, arguments, environment);
-    EXECUTE(AT_FDCWD, path, arguments, environment, 0, next(path, arguments, repaired));
+    EXECUTE(AT_FDCWD, path, arguments, environment, 0, next(path, given, repaired));
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "container.h"
 #include "image.h"
 #include "watch/watch.h"
 
@@ -48,12 +49,21 @@ static char **as_recorded(const char *path, char **arguments, char **environment
     return image.asan ? for_sanitizer(environment) : environment;
 }
 
+static long execute_recorded(const char *path, char **arguments, char **environment)
+{
+    environment = as_recorded(path, arguments, environment);
+    size_t room = container_room(path, arguments, environment);
+    if (room)
+        container_enter(grab(room), path, &arguments, &environment);
+    return KERNEL(execve, path, arguments, environment, 0);
+}
+
 /* A list of arguments that only just fitted must still fit: then it runs without ours, unrecorded. */
 static long try(const char *path, char **arguments, char **environment, char **unrecorded)
 {
     if (environment == unrecorded)
         return KERNEL(execve, path, arguments, unrecorded, 0);
-    long failed = KERNEL(execve, path, arguments, as_recorded(path, arguments, environment), 0);
+    long failed = execute_recorded(path, arguments, environment);
     return failed == -E2BIG ? KERNEL(execve, path, arguments, unrecorded, 0) : failed;
 }
 

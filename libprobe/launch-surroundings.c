@@ -116,7 +116,8 @@ static char *preload(const char *before, const char *library)
 
 static int is_ours(const char *entry)
 {
-    return text_begins(entry, "LD_PRELOAD=") || text_begins(entry, "PROBE_RUN=") || text_begins(entry, "PROBE_STEP=");
+    return text_begins(entry, "LD_PRELOAD=") || text_begins(entry, "PROBE_RUN=") || text_begins(entry, "PROBE_STEP=") ||
+           text_begins(entry, "PROBE_CONTAINER=");
 }
 
 char **recorded_environment(const struct request *request, const struct recording *recording, const char *step)

@@ -62,12 +62,14 @@ struct process {
     int (*clock)(int clock, struct timespec *to); /* the vDSO's, once it is worth it, or NULL */
     uint32_t asked;               /* how often the kernel was asked for the time */
     char *const *environment;     /* as the program got it, at start */
+    int elsewhere;                /* the root or the mounts were changed: our files may be out of reach */
     int loaded;                   /* dlopen was asked for */
     int code;                     /* what exit() was given, -1 = not known */
     uint64_t writing[16];         /* descriptors 0..1023 that are regular files open for writing */
     const char *preload;          /* our own file as LD_PRELOAD names it */
     const char *folder;           /* PROBE_RUN */
     const char *step;             /* PROBE_STEP, empty when it was not set */
+    const char *container;        /* PROBE_CONTAINER, likewise: a token (container.h) */
     char *helper;                 /* a page: what posix_spawn starts in place of a static program, to be watched */
 };
 

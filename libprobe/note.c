@@ -107,6 +107,12 @@ void note_gap(uint32_t reason, const char *text)
     log_commit(note);
 }
 
+void note_root_changed(const char *text)
+{
+    process.elsewhere = 1;
+    note_gap(PROBE_ROOT_CHANGED, text);
+}
+
 void note_access(uint8_t kind, uint16_t detail, int at, const char *path, int failed)
 {
     uint64_t directory;

@@ -21,6 +21,7 @@ PROBE_INLINE int failure(int failed) { return likely(!failed) ? 0 : failure_numb
 /* Texts of the exec itself: PLACE, STEP. */
 void note_text(uint8_t kind, const char *text);
 void note_gap(uint32_t reason, const char *text);
+void note_root_changed(const char *text);
 
 void note_open(int at, const char *path, int flags, int descriptor, int failed);
 void note_temporary(const char *path, int flags, int descriptor);

@@ -6,6 +6,7 @@
 
 #include <sys/resource.h>
 
+#include "container.h"
 #include "environ.h"
 #include "image.h"
 #include "log.h"
@@ -18,6 +19,15 @@ struct probe_exec *exec_begin(int at, const char *path, char *const *arguments, 
                               struct image *image);
 /* The last thing before an exec in this process: the filter, when the target is to be watched. */
 void exec_watch(const struct image *image, const struct probe_exec *begun);
+/* Where a container is started, ARGUMENTS and ENVIRONMENT become those with ours in them; how many bytes that took. */
+#define ENTER_CONTAINER(begun, arguments, environment)                                                        \
+    (__extension__({                                                                                          \
+        const char *starter = (begun) ? (const char *)((begun) + 1) : NULL;                                   \
+        size_t room = container_room(starter, arguments, environment);                                       \
+        if (unlikely(room))                                                                                   \
+            container_enter(__builtin_alloca(room), starter, &(arguments), &(environment));                   \
+        room;                                                                                                 \
+    }))
 void exec_failed(const struct probe_exec *begun, int error);
 
 void note_fork(long child);

@@ -91,7 +91,10 @@ static void note_gaps(long number)
     case SYS_symlinkat: gap_once(2, PROBE_RAW_CALL, "syscall symlinkat"); break;
     case SYS_renameat: gap_once(3, PROBE_RAW_CALL, "syscall renameat"); break;
     case SYS_truncate: gap_once(4, PROBE_RAW_CALL, "syscall truncate"); break;
-    case SYS_chroot: case SYS_pivot_root: gap_once(5, PROBE_ROOT_CHANGED, "syscall chroot"); break;
+    case SYS_chroot: case SYS_pivot_root:
+        process.elsewhere = 1;
+        gap_once(5, PROBE_ROOT_CHANGED, "syscall chroot");
+        break;
     case SYS_chdir: case SYS_fchdir: gap_once(6, PROBE_RAW_CALL, "syscall chdir"); break;
     default: break;
     }
@@ -107,9 +110,14 @@ static long raw_execve(long number, long a, long b, long c, long d, long e, long
     const struct probe_exec *begun =
         exec_begin(at, (const char *)(relative ? b : a), (char *const *)(relative ? c : b), 0, 0, &image);
     char **repaired = REPAIRED(&repair, environment, image.asan);
+    char **given = (char **)(relative ? c : b), **right = repaired;
+    size_t contained = ENTER_CONTAINER(begun, given, repaired);
     exec_watch(&image, begun);
-    long result = relative ? next_syscall()(number, a, b, c, (long)repaired, e, f)
-                           : next_syscall()(number, a, b, (long)repaired, d, e, f);
+    long result = relative ? next_syscall()(number, a, b, (long)given, (long)repaired, e, f)
+                           : next_syscall()(number, a, (long)given, (long)repaired, d, e, f);
+    if (unlikely(contained && *__errno_location() == E2BIG))
+        result = relative ? next_syscall()(number, a, b, c, (long)right, e, f)
+                          : next_syscall()(number, a, b, (long)right, d, e, f);
     exec_failed(begun, *__errno_location());
     repair_end(&repair);
     return result;

@@ -111,6 +111,9 @@ enum probe_kind {
     PROBE_PIPE = 40,            /* struct probe_identity of a pipe or socketpair end */
     PROBE_REMOTE = 41,          /* text: "connect" or "accept", the protocol and the peer, see remote.c */
     PROBE_LANGUAGE = 42,        /* reserved: notes from inside a language's run-time, as text */
+    PROBE_INSIDE = 43,          /* text: this exec is below a starter of containers: "TOKEN PIDS MOUNTS TABLE",
+                                 *   its variable, its namespaces' names ("-": not known), the id of its MOUNTS */
+    PROBE_MOUNTS = 44,          /* text: "TABLE", a newline, /proc/self/mountinfo; once per distinct one */
     PROBE_GAP = 48              /* struct probe_gap + text: what could not be seen */
 };
 

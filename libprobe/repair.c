@@ -68,10 +68,55 @@ static int has_option(const char *value)
     return 0;
 }
 
+static int exists(const char *path, size_t size)
+{
+    char name[PROBE_PATH_MAX];
+    struct stat found;
+    if (size >= sizeof name)
+        return 0;
+    put_text(name, path, size);
+    return kernel_stat_at(PROBE_AT_FDCWD, name, &found, 0) == 0;
+}
+
+/* After the root or the mounts were changed: whether what the environment names (or will name) is there. */
+static __attribute__((noinline)) int within_reach(const char *preload, const char *run)
+{
+    size_t size = 0;
+    for (; *preload; preload += size + !!preload[size]) {
+        size = element(preload);
+        if (size && is_us(preload, size))
+            break;
+    }
+    if (!*preload)
+        size = path_length(preload = process.preload);
+    if (!run)
+        run = process.folder;
+    return exists(preload, size) && exists(run, path_length(run));
+}
+
+/* The environment as it would be without us. */
+static char **build_left(struct repair *repair, char **entries, char *text)
+{
+    size_t count = 0;
+    for (char *const *at = repair->old; *at; at++) {
+        int is_preload = at - repair->old == repair->preload;
+        if (text_begins(*at, "PROBE_RUN=") || text_begins(*at, "PROBE_STEP=") || text_begins(*at, "PROBE_CONTAINER="))
+            continue;
+        if (!is_preload)
+            entries[count++] = *at;
+        else if (preload_without_us(*at + 11, text_append(text, (char *)entries + repair->size, "LD_PRELOAD="),
+                                    (char *)entries + repair->size))
+            entries[count++] = text;
+    }
+    entries[count] = NULL;
+    return entries;
+}
+
 size_t repair_plan(struct repair *repair, char *const *environment, int asan)
 {
     static char *const none[] = {NULL};
-    int run = 0, same_run = 0, step = 0;
+    int run = 0, same_run = 0, step = 0, container = 0;
+    const char *folder = NULL;
     *repair = (struct repair){.old = environment ? environment : none, .preload = -1, .asan = -1};
     for (char *const *at = repair->old; *at; at++, repair->count++) {
         const char *entry = *at;
@@ -80,21 +125,25 @@ size_t repair_plan(struct repair *repair, char *const *environment, int asan)
         else if (entry[0] == 'A' && text_begins(entry, "ASAN_OPTIONS="))
             repair->asan = (long)repair->count;
         else if (entry[0] == 'P' && text_begins(entry, "PROBE_RUN="))
-            run = 1, same_run = text_equal(entry + 10, process.folder);
+            run = 1, same_run = text_equal(entry + 10, process.folder), folder = entry + 10;
         else if (entry[0] == 'P' && text_begins(entry, "PROBE_STEP="))
             step = 1;
+        else if (entry[0] == 'P' && text_begins(entry, "PROBE_CONTAINER="))
+            container = 1;
     }
     const char *old_preload = repair->preload < 0 ? "" : repair->old[repair->preload] + 11;
     const char *old_asan = repair->asan < 0 ? "" : repair->old[repair->asan] + 13;
     repair->add_preload = !names_us(old_preload);
     repair->add_run = !run;
     repair->add_step = !step && (!run || same_run) && process.step[0]; /* another run's steps are its own */
+    repair->add_container = !container && (!run || same_run) && process.container[0];
     repair->add_asan = asan && !has_option(old_asan);
-    if (!repair->add_preload && !repair->add_run && !repair->add_step && !repair->add_asan)
+    repair->leave = unlikely(process.elsewhere) && !within_reach(old_preload, folder);
+    if (!repair->leave && !repair->add_preload && !repair->add_run && !repair->add_step && !repair->add_container && !repair->add_asan)
         return 0;
-    repair->size = (repair->count + 5) * sizeof(char *) + 64 + 11 + path_length(old_preload) +
+    repair->size = (repair->count + 6) * sizeof(char *) + 64 + 11 + path_length(old_preload) +
                    path_length(process.preload) + 10 + path_length(process.folder) + 11 +
-                   path_length(process.step) + 13 + path_length(old_asan) + sizeof ASAN_OPTION;
+                   path_length(process.step) + 17 + path_length(process.container) + 13 + path_length(old_asan) + sizeof ASAN_OPTION;
     return repair->size;
 }
 
@@ -115,8 +164,10 @@ char **repair_build(struct repair *repair, void *at)
         at = repair->mapped = kernel_map(repair->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     if (!at)
         return (char **)(uintptr_t)repair->old;
-    char **entries = at, *text = (char *)(entries + repair->count + 5), *end = (char *)at + repair->size;
+    char **entries = at, *text = (char *)(entries + repair->count + 6), *end = (char *)at + repair->size;
     size_t count = repair->count;
+    if (repair->leave)
+        return build_left(repair, entries, text);
     for (size_t i = 0; i < count; i++)
         entries[i] = repair->old[i];
     if (repair->add_preload) {
@@ -133,6 +184,8 @@ char **repair_build(struct repair *repair, void *at)
         text = put_entry(&entries[count++], text, end, "PROBE_RUN=", process.folder, "");
     if (repair->add_step)
         text = put_entry(&entries[count++], text, end, "PROBE_STEP=", process.step, "");
+    if (repair->add_container)
+        text = put_entry(&entries[count++], text, end, "PROBE_CONTAINER=", process.container, "");
     entries[count] = NULL;
     return entries;
 }

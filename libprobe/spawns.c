@@ -58,15 +58,19 @@ static char **helped(char **to, const char *path, texts arguments)
         int number = 0, *to = child ? child : &number;                                            \
         struct probe_exec *begun = exec_begin(AT_FDCWD, path, arguments, PROBE_SPAWNED, SEARCH, &image); \
         char **repaired = REPAIRED(&repair, environment, image.asan);                             \
+        char **given = (char **)(uintptr_t)arguments, **right = repaired;                         \
+        size_t contained = ENTER_CONTAINER(begun, given, repaired);                               \
         int result = E2BIG, watched = begun && image.watch > 0;                                   \
         if (watched) {                                                                            \
-            char **with = helped(__builtin_alloca(helped_size(arguments)), (const char *)(begun + 1), arguments); \
+            char **with = helped(__builtin_alloca(helped_size(given)), (const char *)(begun + 1), given); \
             result = next(to, process.helper, actions, attributes, with, repaired);               \
         }                                                                                         \
         if (watched && result == E2BIG) /* its arguments only just fit */                         \
             note_gap(PROBE_STATIC, (const char *)(begun + 1));                                    \
         if (result == E2BIG)                                                                      \
-            result = next(to, path, actions, attributes, arguments, repaired);                    \
+            result = next(to, path, actions, attributes, given, repaired);                        \
+        if (unlikely(contained && result == E2BIG))                                               \
+            result = next(to, path, actions, attributes, arguments, right);                       \
         spawn_end(begun, result, IS_PID ? to : NULL);                                             \
         repair_end(&repair);                                                                      \
         return result;                                                                            \

@@ -5,6 +5,7 @@
 
 #include "descriptor.h"
 #include "environ.h"
+#include "inside.h"
 #include "lookup.h"
 #include "note.h"
 #include "watch/watch.h"
@@ -85,12 +86,14 @@ static const char *keep(const char *text, size_t most)
 /* 0 when this program is not to be recorded. */
 static int read_environment(char **environment)
 {
-    process.folder = process.step = process.preload = "";
+    process.folder = process.step = process.preload = process.container = "";
     for (char **at = environment; *at; at++)
         if ((*at)[0] == 'P' && !*process.folder && text_begins(*at, "PROBE_RUN="))
             process.folder = keep(*at + 10, PROBE_PATH_MAX);
         else if ((*at)[0] == 'P' && !*process.step && text_begins(*at, "PROBE_STEP="))
             process.step = keep(*at + 11, PROBE_STEP_MAX);
+        else if ((*at)[0] == 'P' && !*process.container && text_begins(*at, "PROBE_CONTAINER="))
+            process.container = keep(*at + 16, INSIDE_TOKEN_MOST);
     return process.folder[0] == '/' && path_length(process.folder) < PROBE_PATH_MAX - 128;
 }
 
@@ -243,5 +246,7 @@ void start_announce(uint64_t parent)
     environ_note(process.environ_id, process.environment);
     if (process.step[0])
         note_text(PROBE_STEP, process.step);
+    if (unlikely(process.container[0]))
+        inside_note();
     descriptors_note(0, 63);
 }

@@ -12,7 +12,6 @@ TABLE = ROOT / "libprobe" / "calls.h"
 KINDS = {
     "READ": "read", "WRITE": "write", "LOOKUP": "look-up", "LIST": "listing", "REMOVE": "removal",
     "RENAME": "rename", "LINK": "link", "SYMLINK": "symbolic link", "MAKE": "made", "METADATA": "metadata",
-    "ROOT_CHANGED": "gap: root changed",
 }  # fmt: skip
 BY_MODE = "read or write, by its mode"
 DATABASE = "the file that libc reads by itself, once"
@@ -29,6 +28,7 @@ NOTES = {
     "note_moved": "the descriptor, when it is 0 to 2",
     "note_fork": "the child",
     "note_database": DATABASE,
+    "note_root_changed": "gap: root changed",
     "note_connection": "the other end",
     "note_acceptance": "the other end",
 }

@@ -32,6 +32,7 @@ SHIPPED = (
     *(b"/usr", b"/lib", b"/lib32", b"/lib64", b"/libx32", b"/bin", b"/sbin", b"/opt", b"/boot"),
     *(b"/nix/store", b"/gnu/store", b"/snap", b"/var/lib", b"/var/cache"),
 )
+CONTAINER = b"/container:"  # what an image brings, and what is gone with a container
 PASSING = (b"/tmp", b"/var/tmp", b"/dev/shm")
 
 _SCRIPT = re.compile(
@@ -119,7 +120,7 @@ def classify(
 
 def is_shipped(path: bytes, run: Run, prefixes: Collection[bytes] = frozenset()) -> bool:
     """Tell whether an operating system or an environment ships this file; by its place alone."""
-    if below_any(path, prefixes) or _MODULES.search(path):
+    if path.startswith(CONTAINER) or below_any(path, prefixes) or _MODULES.search(path):
         return True
     if below_any(path, KERNEL):
         return not below_any(path, PASSING)

@@ -254,7 +254,7 @@ static int read_frame(struct reading *reading, struct row *row, uint64_t number)
         row->value = (int32_t)frame.child.flags;
         row->pid = frame.child.pid;
         return 1;
-    case PROBE_REMOTE:
+    case PROBE_REMOTE: case PROBE_INSIDE: case PROBE_MOUNTS:
         reading->at = reading->from + sizeof reading->head;
         row->path = resolve_raw(reading, take_text(reading));
         return 1;

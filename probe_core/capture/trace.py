@@ -48,6 +48,8 @@ class Kind(IntEnum):
     PIPE = 40
     REMOTE = 41
     LANGUAGE = 42
+    INSIDE = 43
+    MOUNTS = 44
     GAP = 48
 
 
@@ -140,7 +142,7 @@ class Trace:
     ``arguments`` under the row where they were noted. LOAD: the name as asked for is interned raw when it has
     no slash. DESCRIPTOR and PIPE: a text without a leading slash is interned raw. SYMLINK: path is the raw
     content, ``second`` the new name. GAP: ``path`` the text, raw unless it begins with a slash;
-    REMOTE: the text, raw. A relative
+    REMOTE, INSIDE, MOUNTS: the text, raw. A relative
     path whose directory is not known is NONE, and a Fault says so.
     """
 

@@ -15,6 +15,7 @@ from probe_core.model import Exec, FileVersion, Gap, GapReason, Process, Run, Ru
 from probe_core.stitch.assemble import NEVER_THERE, UNREAD, Assembly
 from probe_core.stitch.channels import channels_of
 from probe_core.stitch.columns import BULK, OUTSIDE, WALKED, Plain, Row, bulk, merge, split, survey
+from probe_core.stitch.containers import settle_containers
 from probe_core.stitch.declare import declarations_of, facts_of
 from probe_core.stitch.digests import Digester, ToldDigests
 from probe_core.stitch.drafts import NOWHERE, Lead, Names
@@ -100,6 +101,8 @@ class Stitcher:
 
 class _Stitching:
     def __init__(self, run: Run, tape: Tape, declared: Sequence[Declared], files: FileFacts) -> None:
+        self.containers = settle_containers(tape, files)
+        tape = self.containers.tape
         self.run, self.tape, self.trace, self.files, self.declared = run, tape, tape.trace, files, declared
         self.tree: Tree = grow(tape, over=run.state is not RunState.OPEN)
         self.order = sorted(range(len(self.tree.programs)), key=lambda n: (self.tree.programs[n].started, n))
@@ -298,7 +301,8 @@ class _Stitching:
         seen = gaps_of(self.tape, self.tree, self.exec_of, steps.of_program, self.redactor)
         told = [gap_of_engine(self.redactor.string(text)) for one in self.declared for text in one.gaps]
         lost = [gap(GapReason.LAUNCHER_LOST)] if self.run.state is RunState.LOST else []
-        graph.gaps = [*lost, *seen, *(self._clean_gap(one) for one in others), *told]
+        silent = self.containers.gaps(graph, self.tree, self.exec_of)
+        graph.gaps = [*lost, *seen, *silent, *(self._clean_gap(one) for one in others), *told]
 
     def _clean_gap(self, one: Gap) -> Gap:
         about = self.redactor.path(one.about)

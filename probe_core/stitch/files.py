@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+from probe_core.capture.containers import Mount, Start, here, image_id
 
 OUTSIDE = (b"/proc/", b"/sys/", b"/dev/")  # kernel and devices: no versions (docs: limits)
 
@@ -57,6 +59,18 @@ class FileFacts(Protocol):
     def volume(self, path: bytes) -> tuple[Volume, bytes]:
         """The volume of a canonical path, and the path inside it."""
 
+    def mounts(self) -> Sequence[Mount]:
+        """The mounts of the machine that the run was on; none on another one."""
+
+    def pid_space(self) -> str:
+        """The name of that machine's namespace of pids, as /proc/self/ns/pid has it."""
+
+    def image_id(self, start: Start, program: bytes) -> str | None:
+        """What a container's engine says of its image."""
+
+    def add_container(self, prefix: bytes, volume: str) -> None:
+        """From now on paths below ``prefix`` are a container's own, of a volume with this name."""
+
     def interpreter(self, path: bytes) -> bytes:
         """What follows ``#!`` in the file's first line; empty when it is no script."""
 
@@ -93,6 +107,7 @@ class DiskFacts:
         self._facts: dict[bytes, Fact] = {}
         self._volumes: dict[bytes, tuple[Volume, bytes]] = {}
         self._mounts = read_mounts(host)
+        self._here = host in ("", os.uname().nodename)
 
     def outside(self, path: bytes) -> bool:
         return path.startswith(self._outside) or path in (b"/proc", b"/sys", b"/dev")
@@ -142,6 +157,21 @@ class DiskFacts:
         except OSError:
             return b""
         return head[2:].split(b"\n", 1)[0].strip() if head.startswith(b"#!") else b""
+
+    def mounts(self) -> Sequence[Mount]:
+        return here() if self._here else ()
+
+    def pid_space(self) -> str:
+        try:
+            return str(Path("/proc/self/ns/pid").readlink()) if self._here else "-"
+        except OSError:
+            return "-"
+
+    def image_id(self, start: Start, program: bytes) -> str | None:
+        return image_id(start, program) if self._here else None
+
+    def add_container(self, prefix: bytes, volume: str) -> None:
+        self._mounts[prefix] = Volume(volume, prefix, b"/", False)
 
     def _mount_of(self, folder: bytes) -> Volume:
         while folder not in self._mounts and folder not in (b"", b"/"):

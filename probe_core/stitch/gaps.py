@@ -60,6 +60,10 @@ TEXTS: dict[GapReason, tuple[str, str]] = {
         "a program beside {about} serves a file system (FUSE), so from then on its files were not looked at",
         "start the file system outside the recording",
     ),
+    GapReason.CONTAINER: (
+        "what ran in the container of {about} was not seen",
+        "copy probe-record into it and record there",
+    ),
     GapReason.TORN: (
         "a process died while it wrote its last note; that one note is lost",
         "nothing is needed, unless the killed process is the one of interest: then run it again",

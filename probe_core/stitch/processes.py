@@ -81,6 +81,7 @@ def grow(tape: Tape, *, over: bool) -> Tree:
 class _Growth:
     def __init__(self, tape: Tape) -> None:
         self.tape, self.trace = tape, tape.trace
+        self.spaces = tape.spaces or tape.hosts
         self.tree = Tree(of_image=[-1] * len(tape.trace.images))
         self.live: dict[Pid, int] = {}
         self.pending: dict[Pid, int] = {}  # exec notes not answered yet: row
@@ -112,7 +113,7 @@ class _Growth:
 
     def _noted(self, row: int) -> None:
         trace = self.trace
-        image, host = trace.image[row], self.tape.hosts[trace.image[row]]
+        image, host = trace.image[row], self.spaces[trace.image[row]]
         pid = (host, trace.pid[row])
         match trace.kind[row]:
             case Kind.EXEC:
@@ -172,10 +173,10 @@ class _Growth:
     # ---- images
 
     def _born(self, number: int) -> None:
-        image, host = self.trace.images[number], self.tape.hosts[number]
+        image, host = self.trace.images[number], self.spaces[number]
         pid = (host, image.pid)
         if image.forked:
-            life = self._life_of_fork(image, pid)
+            life = self._life_of_fork(image, pid, self.tape.hosts[number])
             self.pending.pop(pid, None)
             self._new_program(life, image, number, forked=True, note=None)
             return
@@ -207,8 +208,8 @@ class _Growth:
                     return self.nameless[known].pop(place)
         return None
 
-    def _life_of_fork(self, image: Image, pid: Pid) -> int:
-        mother = self.by_id.get((pid[0], image.parent_id))
+    def _life_of_fork(self, image: Image, pid: Pid, host: str) -> int:
+        mother = self.by_id.get((host, image.parent_id))
         parent = (
             self._life_of_image(mother) if mother is not None else self.live.get((pid[0], image.parent_pid))
         )
@@ -238,13 +239,20 @@ class _Growth:
         parent_key = (pid[0], image.parent_pid)
         self._settle(parent_key)
         parent = self.live.get(parent_key)
+        if parent is None:
+            parent = self._starter(pid[0])
         return self._new_life(pid, parent, image.started, self._latest(parent))
+
+    def _starter(self, space: str) -> int | None:
+        """The process that started the container with these pids."""
+        starter = self.tape.starters.get(space)
+        return self._life_of_image(starter) if starter is not None else None
 
     # ---- making
 
     def _new_life(self, pid: Pid, parent: int | None, started: int, origin: int | None) -> int:
         self.live[pid] = len(self.tree.lives)
-        self.tree.lives.append(Life(pid[0], pid[1], parent, started, origin))
+        self.tree.lives.append(Life(pid[0].partition("\0")[0], pid[1], parent, started, origin))
         return self.live[pid]
 
     def _new_program(self, life: int, image: Image, number: int, *, forked: bool, note: int | None) -> None:
@@ -277,7 +285,7 @@ class _Growth:
     def _settle_nameless(self) -> None:
         for image, rows in self.nameless.items():
             for row in rows:
-                self._unseen((self.tape.hosts[image], 0), row)
+                self._unseen((self.spaces[image], 0), row)
 
     def _unseen(self, pid: Pid, row: int) -> None:
         trace, noting = self.trace, self.trace.image[row]

@@ -26,6 +26,8 @@ class Tape:
     trace: Trace
     hosts: list[str] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
+    spaces: list[str] = field(default_factory=list)  # of pids, by image; empty: the hosts
+    starters: dict[str, int] = field(default_factory=dict)  # space of a container -> image that started it
 
     _rare: list[int] | None = None  # rows of other kinds than the three common ones
 

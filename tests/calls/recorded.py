@@ -40,7 +40,7 @@ def workshop() -> Path:
 def library(compiler: str = "gcc") -> Path:
     """libprobe.so, compiled from the sources that meson.build names."""
     made = workshop() / f"libprobe-{compiler}.so"
-    listed = re.findall(r"'([\w/]+\.c)'", (SOURCE / "meson.build").read_text())
+    listed = re.findall(r"'([\w/-]+\.c)'", (SOURCE / "meson.build").read_text())
     extra = ["-fno-tree-loop-distribute-patterns", "-fcf-protection=none"] if compiler == "gcc" else []
     sources = [str(SOURCE / name) for name in listed]
     subprocess.run([compiler, *FLAGS, *extra, *LINK, *sources, "-o", str(made)], check=True)
