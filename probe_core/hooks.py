@@ -52,7 +52,8 @@ class Declared:
 
     Facts that `probe check` knows, of a run or a declaration (absolute paths, or mappings with ``path``):
     ``own_paths``, ``workflow_files`` and ``script`` are the engine's own and never findings; ``phony`` (of a
-    declaration) tells whether the rule makes nothing, where its outputs do not tell.
+    declaration) tells whether the rule makes nothing, where its outputs do not tell. Of a declaration too:
+    ``settled``, until when (ns) the engine itself may have changed the times of its outputs, unrecorded.
     """
 
     declarations: Sequence[Declaration] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from probe_core.model import FileVersion, Gap, GapReason, Proof
@@ -35,9 +35,13 @@ class Assembly:
 
     def __init__(
         self, names: Names, files: FileFacts, tree: Tree, states: dict[int, State], found: dict[int, int],
-        ended: int | None,
+        ended: int | None, settled: Mapping[bytes, int],
     ) -> None:  # fmt: skip
-        """``ended``: when the run was over; what changed since is no fault of its recording."""
+        """``ended``: when the run was over; what changed since is no fault of its recording.
+
+        ``settled``: by path until when the engine itself may have changed the file's times.
+        """
+        self.settled = settled
         self.names, self.files, self.tree, self.states, self.found = names, files, tree, states, found
         self.ended = ended
         self.number_of: dict[int, int] = {}  # name found in bulk -> version
@@ -87,6 +91,8 @@ class Assembly:
         path = self.names.paths[state.name]
         also = self.found.get(state.name)
         first = state.drafts[0]
+        if state.current is not None and path in self.settled:
+            state.current.explained = max(state.current.explained, self.settled[path])
         if also is not None:
             self.number_of[state.name] = len(self.sheets)
             if also < UNREAD:

@@ -16,7 +16,7 @@ from probe_core.stitch.assemble import NEVER_THERE, UNREAD, Assembly
 from probe_core.stitch.channels import channels_of
 from probe_core.stitch.columns import BULK, OUTSIDE, WALKED, Plain, Row, bulk, merge, split, survey
 from probe_core.stitch.containers import settle_containers
-from probe_core.stitch.declare import declarations_of, facts_of
+from probe_core.stitch.declare import declarations_of, facts_of, settled_by
 from probe_core.stitch.digests import Digester, ToldDigests
 from probe_core.stitch.drafts import NOWHERE, Lead, Names
 from probe_core.stitch.files import FileFacts
@@ -130,7 +130,8 @@ class _Stitching:
         mask, rows = split(self.trace, plain, marks)
         self._walk(walk, rows, inherited, names)
         bulk_names = self._found(names, plain, marks)
-        assembly = Assembly(names, self.files, self.tree, walk.states, bulk_names, self.run.ended)
+        settled = settled_by(declarations)
+        assembly = Assembly(names, self.files, self.tree, walk.states, bulk_names, self.run.ended, settled)
         told = ToldDigests(one.facts.get("digests") for one in declarations)
         versions, gaps = assembly.versions(self.exec_of, told, digester)
         graph = RunGraph(self._run_facts(), steps=steps.steps, processes=self._processes(steps))

@@ -35,6 +35,17 @@ def declarations_of(declared: Sequence[Declared], redactor: Redactor) -> list[De
     return [redactor.declaration(one) for part in declared for one in part.declarations]
 
 
+def settled_by(declared: Sequence[Declaration]) -> dict[bytes, int]:
+    """By path until when the engine may have changed the times of what its steps made (``settled``)."""
+    found: dict[bytes, int] = {}
+    for one in declared:
+        until = one.facts.get("settled")
+        if isinstance(until, int):
+            for path in (*one.outputs, *one.logs):
+                found[path] = max(until, found.get(path, 0))
+    return found
+
+
 def facts_of(declared: Sequence[Declared], redactor: Redactor) -> dict[str, Any]:
     """What the engines told of the run as a whole, redacted."""
     return together(redactor.json(dict(part.facts)) for part in declared)

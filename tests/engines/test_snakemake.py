@@ -92,6 +92,12 @@ def test_rules_of_every_kind(
     assert workflow.graph.run.status == 0
     expected_names = "all from_pipe passing retried|retried #2|run_ script_ shadow_ shell_ to_pipe"
     assert "|".join(workflow.names) == "|".join(re.split(r"[|]| (?!#)", expected_names))
+    assert [gap.detail[:34] for gap in workflow.graph.gaps] == (
+        [] if door == "probe snakemake" else ["what Snakemake's own process read "]
+    )
+    versions = [one for one in workflow.graph.versions if one.made_by is not None and one.digest]
+    made = {workflow.relative(one.path) for one in versions}
+    assert made >= {"shell.txt", "run.txt", "shadow.txt", "script.txt", "retried.txt", "piped.txt"}
     assert {"in.txt", "hidden.txt"} <= workflow.reads("shell_")
     assert "shell.txt" in workflow.writes("shell_")
     assert {"passing.txt", "hidden.txt"} <= workflow.reads("run_")

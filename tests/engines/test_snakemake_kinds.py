@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ rule bash_:
     input: "in.txt"
     output: "bash.txt"
     benchmark: "benchmarks/bash.tsv"
+    conda: "environment.yaml"
     script: "s.sh"
 rule wrap:
     input: "in.txt"
@@ -106,6 +108,7 @@ rule again:
     "wrapper/environment.yaml": "channels: [conda-forge]\n",
     "wrapper/wrapper.py": "text = open(snakemake.input[0]).read() + open('hidden.txt').read()\n"
     "open(snakemake.output[0], 'w').write(text)\n",
+    "environment.yaml": "channels: [conda-forge]\ndependencies: [bash]\n",
     "in.txt": "in\n",
     "hidden.txt": "hidden\n",
     "tpl.in": "{{ params.x }}\n",
@@ -113,6 +116,11 @@ rule again:
     "s.R": 'message("R runs"); writeLines(readLines("hidden.txt"), snakemake@output[[1]])\n',
     "s.sh": 'cat "${snakemake_input[0]}" hidden.txt > "${snakemake_output[0]}"\n',
 }
+
+
+def sha256(text: str) -> str:
+    """Give a text's digest as facts have it."""
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 @pytest.mark.slow
@@ -136,8 +144,13 @@ def test_scripts_wrappers_templates_services_groups_and_checkpoints(tmp_path: Pa
     assert workflow.reads("first") >= {"served"}
     assert workflow.reads("grouped") >= {"first.txt"}
     assert workflow.reads("plain") >= {"hidden.txt"}
-    known = {name: workflow.step(name).declaration.facts for name in ("wrap", "first", "plain", "again")}
+    names = ("wrap", "bash_", "first", "plain", "again")
+    known = {name: workflow.step(name).declaration.facts for name in names}
     assert known["wrap"]["wrapper"] == "file:wrapper"
+    wrapper = str(pair.probe.directory / "wrapper" / "wrapper.py")
+    assert known["wrap"]["script"] == {"path": wrapper, "digest": sha256(KINDS["wrapper/wrapper.py"])}
+    environment = str(pair.probe.directory / "environment.yaml")
+    assert known["bash_"]["conda"] == {"path": environment, "digest": sha256(KINDS["environment.yaml"])}
     assert known["first"]["group"] == "g"
     assert known["plain"]["container"] == "docker://nowhere.example/none"
     assert known["again"]["params"] == {"deep": {"a": [1, 2.5, None], "b": "x"}}

@@ -51,6 +51,15 @@ def test_start_and_end_make_one_step(tmp_path: Path) -> None:
     assert not found.gaps
 
 
+def test_until_when_snakemake_changed_times_is_told_of_the_step(tmp_path: Path) -> None:
+    settled = {"note": "settled", "outputs": ["/w/out", "/w/other"], "at": 25}
+    unseen = {"note": "unseen", "what": "its own reads"}
+    found = declared(left(tmp_path, START, END, settled, unseen, unseen))
+    assert found is not None
+    assert found.declarations[0].facts["settled"] == 25
+    assert found.gaps == ("its own reads",)
+
+
 def test_a_step_that_never_ended_is_open(tmp_path: Path) -> None:
     found = declared(left(tmp_path, START))
     assert found is not None

@@ -37,6 +37,7 @@ class _Reading:
     starts: dict[str, dict[str, Any]] = field(default_factory=dict)
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
     ends: dict[str, dict[str, Any]] = field(default_factory=dict)
+    settled: dict[str, int] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     gaps: list[str] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ def declared(run_folder: Path) -> Declared | None:
     followed = {key: one for key, one in reading.states.items() if _job(one) not in executed}
     for key, start in (reading.starts | followed).items():
         try:
-            steps.append(_declaration(start, reading.ends.get(key, {})))
+            steps.append(_declaration(start, reading.ends.get(key, {}), reading.settled))
         except (KeyError, TypeError, ValueError, AttributeError):
             reading.gaps.append(f"the declaration of step {key} cannot be understood")
     return Declared(tuple(steps), reading.facts, tuple(reading.gaps))
@@ -76,6 +77,10 @@ def _read(file: Path, reading: _Reading) -> None:
         match line:
             case {"note": "run", "facts": dict(facts)}:
                 reading.facts = together((reading.facts, facts))
+            case {"note": "unseen", "what": str(what)}:
+                reading.gaps += [what] if what not in reading.gaps else []
+            case {"note": "settled", "outputs": list(outputs), "at": int(at)}:
+                reading.settled |= dict.fromkeys(map(str, outputs), at)
             case {"note": "start", "key": str(key)}:
                 reading.starts[key] = line
             case {"note": "state", "key": str(key)}:
@@ -91,10 +96,12 @@ def _job(start: dict[str, Any]) -> str:
     return json.dumps([start.get(name) for name in ("rule", "name", "outputs")], default=str)
 
 
-def _declaration(start: dict[str, Any], end: dict[str, Any]) -> Declaration:
+def _declaration(start: dict[str, Any], end: dict[str, Any], settled: dict[str, int]) -> Declaration:
     facts = {name: value for name, value in start.items() if name not in _FIELDS and value is not None}
     if digests := end.get("digests"):
         facts["digests"] = digests
+    if times := [settled[name] for name in start.get("outputs", ()) if name in settled]:
+        facts["settled"] = max(times)
     outer = start.get("outer")
     return Declaration(
         key=os.fsencode(start["key"]),

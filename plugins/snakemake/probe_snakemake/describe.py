@@ -90,7 +90,7 @@ def job_facts(job: Any, directory: str) -> Facts:
         "line": told(lambda: _line(rule), None),
     }
     facts |= _program(job, kind, directory)
-    facts |= _surroundings(job)
+    facts |= _surroundings(job, directory)
     if benchmark := told(lambda: job.benchmark, None):
         facts["benchmark"] = absolute(str(benchmark), directory)
         facts["logs"].append(facts["benchmark"])
@@ -123,7 +123,8 @@ def _program(job: Any, kind: str, directory: str) -> Facts:
             path = told(lambda: _source_path(source, directory), str(getattr(rule, kind)))
             return {"script": described(path)}
         case "wrapper":
-            return {"wrapper": str(rule.wrapper)}
+            own: Facts = told(lambda: _wrapper(job, directory), {})
+            return {"wrapper": str(rule.wrapper), **own}
         case "run":
             text = str(told(lambda: rule.run_func_src, None) or "")
             return {"code": f"sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"}
@@ -131,11 +132,28 @@ def _program(job: Any, kind: str, directory: str) -> Facts:
             return {"runs_command": False}
 
 
-def _surroundings(job: Any) -> Facts:
+def _wrapper(job: Any, directory: str) -> Facts:
+    """Tell the script of a wrapper that is a local file."""
+    from snakemake import wrapper
+
+    prefix = told(lambda: job.rule.workflow.workflow_settings.wrapper_prefix, None)
+    place = _source_path(wrapper.get_path(job.rule.wrapper, prefix=prefix), directory)
+    names = (place, *(f"{place}/wrapper{ending}" for ending in wrapper.EXTENSIONS))
+    found = next((name for name in names if Path(name).is_file()), None)
+    return {"script": described(found)} if found else {}
+
+
+def _conda(spec: Any, directory: str) -> Any:
+    """Tell a rule's conda environment: its file with the digest, else its folder or name."""
+    if source := getattr(spec, "file", None):
+        return described(_source_path(source, directory))
+    return str(getattr(spec, "path", None) or getattr(spec, "name", None) or spec)
+
+
+def _surroundings(job: Any, directory: str) -> Facts:
     facts: Facts = {}
-    environment = told(lambda: job.conda_env, None)
-    if environment is not None:
-        facts["conda"] = told(lambda: str(job.conda_env_spec), "") or str(environment)
+    if spec := told(lambda: job.conda_env_spec, None):
+        facts["conda"] = told(lambda: _conda(spec, directory), str(spec))
     if container := told(lambda: job.container_img_url, None):
         facts["container"] = str(container)
     if modules := told(lambda: job.env_modules, None):

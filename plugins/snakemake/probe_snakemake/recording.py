@@ -19,6 +19,10 @@ from probe_snakemake import FOLDER, describe, node, seam
 
 _unfinished: list[Run] = []  # at most one: the run that this process has opened
 _opening = threading.Lock()
+OWN_READS = (
+    "what Snakemake's own process read beside workflow files, configuration and scripts (sample tables, "
+    "what input functions open) was not recorded"
+)
 ACTIVE = "PROBE_SNAKEMAKE"  # set by `probe snakemake`: whatever executes jobs below it records them
 
 
@@ -137,6 +141,9 @@ class Recording:
         self._cluster = describe.cluster_facts(os.environ) if remote else {}
         if not remote or run.opened:  # else the Snakemake that submitted the job has told it
             self._lines.write({"note": "run", "facts": describe.run_facts(workflow, self._directory)})
+        self._unseen = run.opened and not remote
+        if self._unseen:
+            self._lines.write({"note": "unseen", "what": OWN_READS})
         if not remote:
             atexit.register(node.collect, run.folder.parent.parent)
 
@@ -154,6 +161,13 @@ class Recording:
             raise
         finally:
             self._end(job, key, status)
+
+    def settle(self, job: Any) -> None:
+        """Tell that Snakemake has done with a job: it gives the outputs the present time, unseen by us."""
+        if self._unseen:
+            jobs = getattr(job, "jobs", (job,))  # of a group
+            made = [file for one in jobs for file in describe.files(one.output, self._directory)]
+            self._lines.write({"note": "settled", "outputs": made, "at": time.time_ns()})
 
     def variables_here(self) -> Mapping[str, str]:
         """Give what a process that this thread starts itself must have in its environment."""

@@ -97,6 +97,12 @@ class Executor(local.Executor):  # type: ignore[misc]
         except subprocess.CalledProcessError:
             raise SpawnedJobError from None
 
+    def handle_job_success(self, job: Any) -> None:
+        """Do as the local executor does, when Snakemake has looked at the job's outputs."""
+        super().handle_job_success(job)
+        if self._recording is not None:
+            self._recording.settle(job)
+
     def cancel(self) -> None:
         """End as the local executor does, and remember that the workflow did not succeed."""
         if self._recording is not None:

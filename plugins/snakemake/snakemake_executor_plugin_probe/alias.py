@@ -42,13 +42,18 @@ def _settings(delegate: ModuleType) -> type[Any]:
 def _executor(delegate: type[Any]) -> type[Any]:
     class Executor(delegate):  # type: ignore[misc]
         def __init__(self, workflow: Any, logger: Any, *args: Any, **kwargs: Any) -> None:
-            _record(workflow, logger)
+            self._recording = _record(workflow, logger)
             super().__init__(workflow, logger, *args, **kwargs)
+
+        def handle_job_success(self, job: Any) -> None:
+            super().handle_job_success(job)
+            if self._recording is not None:
+                self._recording.settle(job)
 
     return Executor
 
 
-def _record(workflow: Any, logger: Any) -> None:
+def _record(workflow: Any, logger: Any) -> Any:
     """Put into this process's environment what its jobs need; where that fails they run unrecorded."""
     try:
         from probe_snakemake.recording import ACTIVE, begin
@@ -57,8 +62,10 @@ def _record(workflow: Any, logger: Any) -> None:
         os.environ.update(recording.run.variables)
         os.environ[ACTIVE] = "1"
         activate()  # for rules that run where Snakemake runs
+        return recording
     except Exception as error:
         logger.warning(f"probe: this workflow is not recorded: {str(error) or type(error).__name__}")
+        return None
 
 
 def _absent(name: str, reason: str) -> type[Any]:
