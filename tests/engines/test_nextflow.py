@@ -17,23 +17,7 @@ from conftest import Needs
 from nextflows import PLACE, observed, pipeline, start
 from probe_core.model import RunState, Step
 from probe_nextflow.installation import install
-from workflows import READS, WRITES, Workflow, environment, example, newest, record, run, write
-
-PHAGE = Path("/usr/share/doc/bowtie2/examples")
-INDEX = {f"lambda.fa.{ending}" for ending in ("amb", "ann", "bwt", "pac")}
-
-# By task: what must have been read (file names), and which programs must have run.
-TRUE = {
-    "REFERENCE": ({"lambda_virus.fa.gz"}, {"gzip"}),
-    "INDEX": ({"lambda.fa"}, {"bwa", "samtools"}),
-    "ALIGN (pairs)": ({*INDEX, "reads_1.fq.gz", "reads_2.fq.gz"}, {"bwa"}),
-    "ALIGN (long)": ({*INDEX, "longreads.fq.gz"}, {"bwa"}),
-    "SORT (pairs)": ({"pairs.sam"}, {"samtools"}),
-    "SORT (long)": ({"long.sam"}, {"samtools"}),
-    "COVERAGE": ({"pairs.bam"}, {"samtools"}),
-    "CALL": ({"lambda.fa", "lambda.fa.fai", "pairs.bam", "long.bam"}, {"bcftools"}),
-    "PLOT": ({"plot.py", "coverage.tsv", "variants.vcf"}, {"python"}),
-}
+from workflows import READS, WRITES, Workflow, environment, newest, record, run, write
 
 
 @pytest.fixture
@@ -46,58 +30,6 @@ def task(workflow: Workflow, name: str, attempt: int = 1) -> Step:
     """Give the one step of that name and attempt."""
     (found,) = [one for one in workflow.graph.steps if (one.name, one.attempt) == (name, attempt)]
     return found
-
-
-def first_inputs(path: str, directory: Path) -> set[str]:
-    """Give the first inputs that `probe why` tells of a file, system files left out."""
-    told = json.loads(run(["probe", "why", "--json", path], directory).stdout)
-    return {
-        os.path.relpath(one["path"], directory)
-        for one in told["files"]
-        if one["first"] and one["class"] in ("data", "script") and one["path"].startswith(f"{directory}/")
-    }
-
-
-def called(result: Path) -> list[bytes]:
-    """Give a result's lines, but for where the reference lay."""
-    return [line for line in result.read_bytes().splitlines() if not line.startswith(b"##reference=")]
-
-
-def test_variant_calling_tells_the_same_story_as_under_make(
-    needs: Needs, around: dict[str, str], tmp_path: Path
-) -> None:
-    for program in ("bwa", "samtools", "bcftools"):
-        needs(program)
-    needs(str(PHAGE), package="bowtie2-examples")
-    by_make = example("variant-calling", tmp_path / "make")
-    (by_make / "data").mkdir()
-    for file in (PHAGE / "reference/lambda_virus.fa.gz", *(PHAGE / "reads").glob("*.fq.gz")):
-        shutil.copy(file, by_make / "data")
-    by_nextflow = Path(shutil.copytree(by_make, tmp_path / "nextflow"))
-
-    _, done = record(["make", "-j2"], by_make)
-    assert done.returncode == 0, done.stderr
-    story = first_inputs("results/variants.svg", by_make)
-    workflow, done = record(["nextflow", "run", "main.nf"], by_nextflow, **around)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-    for result in ("variants.svg", "variants.vcf", "coverage.tsv"):
-        assert called(by_nextflow / "results" / result) == called(by_make / "results" / result)
-    for told, (inputs, programs) in TRUE.items():
-        name = next(one for one in workflow.names if one == told or one == f"{told} (1)")
-        assert inputs <= {Path(path).name for path in workflow.reads(name)}, name
-        assert programs <= {program.partition(".")[0].rstrip("3") for program in workflow.programs(name)}, (
-            name
-        )
-    assert not workflow.graph.gaps
-    assert first_inputs("results/variants.svg", by_nextflow) == story
-    assert {
-        "scripts/plot.py",
-        "data/lambda_virus.fa.gz",
-        "data/reads_1.fq.gz",
-        "data/longreads.fq.gz",
-    } <= story
-    assert "undeclared" not in run(["probe", "check"], by_nextflow).stdout
 
 
 def test_what_a_step_carries(around: dict[str, str], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `probe check` finds in Nextflow pipelines, and the facts that it goes by: containers, conda, patterns."""
+"""What `probe check` finds in Nextflow pipelines, and the facts that it goes by."""
 
 from __future__ import annotations
 
