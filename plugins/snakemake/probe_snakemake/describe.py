@@ -69,9 +69,9 @@ def cluster_facts(environment: Mapping[str, str]) -> Facts:
 def job_facts(job: Any, directory: str) -> Facts:
     """Tell what ``job`` declares: files as absolute paths, the rest as Snakemake has it."""
     rule = job.rule
+    of_rule = _of_rule(rule, job, directory)
     wildcards = told(lambda: dict(job.wildcards_dict), {})
     values = ", ".join(f"{name}={value}" for name, value in wildcards.items())
-    kind = _kind(job)
     facts: Facts = {
         "rule": str(rule.name),
         "name": f"{rule.name} ({values})" if values else str(rule.name),
@@ -85,16 +85,29 @@ def job_facts(job: Any, directory: str) -> Facts:
         "threads": told(lambda: int(job.threads), None),
         "priority": told(lambda: plain(job.priority), None),
         "jobid": told(lambda: int(job.jobid), None),
-        "kind": kind,
-        "snakefile": told(lambda: absolute(str(rule.snakefile), directory), None),
-        "line": told(lambda: _line(rule), None),
+        **of_rule,
     }
-    facts |= _program(job, kind, directory)
+    facts |= _program(job, of_rule["kind"], directory)
     facts |= _surroundings(job, directory)
     if benchmark := told(lambda: job.benchmark, None):
         facts["benchmark"] = absolute(str(benchmark), directory)
         facts["logs"].append(facts["benchmark"])
     return facts
+
+
+_rules: dict[int, tuple[Any, Facts]] = {}  # by identity: Snakemake's rules compare by all their outputs
+
+
+def _of_rule(rule: Any, job: Any, directory: str) -> Facts:
+    """Tell what is the same for all jobs of a rule; found out once."""
+    known = _rules.get(id(rule))
+    if known is None:
+        known = _rules[id(rule)] = rule, {
+            "kind": _kind(job),
+            "snakefile": told(lambda: absolute(str(rule.snakefile), directory), None),
+            "line": told(lambda: _line(rule), None),
+        }
+    return known[1]
 
 
 def _line(rule: Any) -> int:

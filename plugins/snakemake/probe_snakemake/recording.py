@@ -23,6 +23,7 @@ OWN_READS = (
     "what Snakemake's own process read beside workflow files, configuration and scripts (sample tables, "
     "what input functions open) was not recorded"
 )
+_as_json = json.JSONEncoder(separators=(",", ":"), default=str).encode
 ACTIVE = "PROBE_SNAKEMAKE"  # set by `probe snakemake`: whatever executes jobs below it records them
 
 
@@ -116,7 +117,7 @@ class Lines:
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Append one line, by one call: several processes of a host may do so."""
-        text = json.dumps(line, separators=(",", ":"), default=str).encode() + b"\n"
+        text = _as_json(line).encode() + b"\n"
         with self._lock:
             try:
                 self._file.write(text)

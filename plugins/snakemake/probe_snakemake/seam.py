@@ -39,8 +39,14 @@ class StandIn:
         """Start a process, with the step of this thread in its environment."""
         if variables := here():
             given = kwargs.get("env")
-            kwargs["env"] = {**(os.environ if given is None else given), **variables}
+            kwargs["env"] = {**given, **variables} if given is not None else _with(variables)
         return self._module.Popen(*args, **kwargs)
+
+
+def _with(variables: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Give this process's environment and ``variables``, without decoding it first: this is for every job."""
+    encoded = {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
+    return {**os.environb, **encoded}
 
 
 def install() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 import pytest
 
@@ -263,6 +264,17 @@ def test_a_recorded_chmod_explains_a_new_ctime(builder):
     builder.metadata(one, "a", at=EPOCH + 3 * SECOND)
     graph = stitched(builder, PaperFiles().file("/w/a", changed=EPOCH + 2 * SECOND, modified=EPOCH - SECOND))
     assert versions(graph, "/w/a")[0].proof is Proof.PROVED
+    assert graph.gaps == []
+
+
+def test_a_change_after_the_end_of_the_run_is_no_gap(builder):
+    one = shell(builder)
+    builder.read(one, "a")
+    files = PaperFiles().file("/w/a", changed=EPOCH + 9 * SECOND)
+    run = replace(RUN, ended=EPOCH + 8 * SECOND)
+    graph = stitch_traces(run, [builder.trace()], [], files)
+    assert versions(graph, "/w/a")[0].proof is Proof.CHANGED
+    assert versions(graph, "/w/a")[0].size is None
     assert graph.gaps == []
 
 
