@@ -138,6 +138,19 @@ static void describe_command(struct json *json, const struct request *request)
     json_string(json, directory);
 }
 
+/* Where paths begin: in a container or chroot they name other files than outside. */
+static void describe_root(struct json *json)
+{
+    struct stat root;
+    if (kernel_stat_at(PROBE_AT_FDCWD, "/", &root, 0) != 0)
+        return;
+    json_raw(json, ",\"root\":{\"device\":");
+    json_number(json, (int64_t)root.st_dev);
+    json_raw(json, ",\"inode\":");
+    json_number(json, (int64_t)root.st_ino);
+    json_raw(json, "}");
+}
+
 static const char *last_part(const char *path)
 {
     const char *last = path;
@@ -211,6 +224,7 @@ long describe_run(const struct recording *recording, const struct request *reque
     json_raw(&json, ",\"engine\":");
     json_string(&json, request->engine);
     describe_command(&json, request);
+    describe_root(&json);
     describe_host(&json, request);
     describe_place_in_time(&json, request);
     json_raw(&json, ",\"descriptors\":[");

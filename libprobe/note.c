@@ -58,8 +58,10 @@ static __attribute__((noinline)) uint64_t directory_key(int at) /* apart: needs 
     char *end = text_append(name, name + sizeof name, "/proc/self/fd/");
     text_append_number(end, name + sizeof name, (uint64_t)at);
     long length = kernel_link_text(name, path, sizeof path - 1);
-    if (length <= 0)
-        return 0;
+    if (length <= 0) { /* no /proc here: what is below it is noted all the same, and the reader tells that */
+        *slot = key & ~1ull;
+        return key;
+    }
     path[length] = 0;
     int left_out = is_kernels(path);
     if (!left_out)

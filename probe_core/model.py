@@ -227,6 +227,7 @@ class GapReason(StrEnum):
     UNKNOWN_DESCRIPTOR = "unknown-descriptor"  # inherited, and its file could not be named
     NOT_OBSERVED = "not-observed"  # a declared step without any process
     LAUNCHER_LOST = "launcher-lost"
+    ELSEWHERE = "elsewhere"  # recorded on another machine or in another root: its files are not here
     UNREADABLE_SEGMENT = "unreadable-segment"
     NOT_RECORDED = "not-recorded"  # the engine could not be told, or recording did not start
 

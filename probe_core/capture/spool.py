@@ -116,6 +116,21 @@ class RunFolder:
         described = self._described()
         return described["pid"], described["pid_started"]
 
+    def root_folder(self) -> tuple[int, int] | None:
+        """Tell device and inode of ``/`` as the launcher had it; None: it did not tell."""
+        match self._described().get("root"):
+            case {"device": int(device), "inode": int(inode)}:
+                return device, inode
+        return None
+
+    def is_of_another_boot(self) -> bool:
+        """Whether another kernel ran then. False where that is not known: without /proc, in a bare root."""
+        return self._described()["boot"] not in ("", boot_id())
+
+    def is_of_another_machine(self) -> bool:
+        """Whether it was recorded by another kernel, on a host of another name."""
+        return self.is_of_another_boot() and self._described()["host"] != os.uname().nodename
+
     def usage(self) -> tuple[int, int, int] | None:
         """Tell the command's user and system time (µs) and peak memory (KiB); None before its end."""
         result = self._result()

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from probe_core.capture.spool import RunFolder
 from probe_core.hooks import Engine
-from probe_core.model import RunGraph
+from probe_core.model import GapReason, RunGraph
 from probe_core.stitch.core import Stitcher, stitch_traces
 from probe_core.stitch.declare import declared_by
 from probe_core.stitch.digests import Digester, KnownDigests
+from probe_core.stitch.elsewhere import facts_of
 from probe_core.stitch.files import DiskFacts
+from probe_core.stitch.gaps import gap
 
 __all__ = ["Stitcher", "stitch", "stitch_traces"]
 
@@ -25,7 +27,11 @@ def stitch(folder: RunFolder, engines: Sequence[Engine], *, known: KnownDigests 
     run = folder.run()
     traces = read(folder)
     spool = folder.path.parent.parent
-    files = DiskFacts((bytes(spool / "runs"), bytes(spool / "lib")), run.host)
+    here = DiskFacts((bytes(spool / "runs"), bytes(spool / "lib")), run.host)
+    files, where = facts_of(folder, here)
     declared = declared_by(engines, folder.path, first=run.engine)
     descriptors = [(one.path, one.device, one.inode) for one in folder.descriptors()]
-    return stitch_traces(run, traces, declared, files, descriptors=descriptors, digester=Digester(known))
+    graph = stitch_traces(run, traces, declared, files, descriptors=descriptors, digester=Digester(known))
+    if where:
+        graph.gaps.insert(0, gap(GapReason.ELSEWHERE, where))
+    return graph

@@ -89,6 +89,10 @@ TEXTS: dict[GapReason, tuple[str, str]] = {
         " `make SHELL=probe-sh`), so its exit status is not known",
         "nothing that was recorded is lost; start it with `probe record` when its exit status matters",
     ),
+    GapReason.ELSEWHERE: (
+        "it was recorded {about}: its files were not looked at, so their contents are not known",
+        "take it in where its files are, or keep them on a file system that both have",
+    ),
     GapReason.UNREADABLE_SEGMENT: (
         "{about} could not be read in full",
         "see whether the disk is damaged or a newer PROBE wrote it; the rest of the run is kept",
