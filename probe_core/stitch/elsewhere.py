@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from collections.abc import Sequence
 
+from probe_core.capture.containers import Mount, Start
 from probe_core.capture.spool import RunFolder
 from probe_core.stitch.files import MISSING, OUTSIDE, DiskFacts, Fact, Place, Volume
 
@@ -22,6 +24,7 @@ class DistantFacts:
         """``shared``: network file systems are mounted here as they were there."""
         self._here, self._shared = here, shared
         self._volume = Volume(volume, b"/", b"/", False)
+        self._containers: dict[bytes, Volume] = {}
 
     def outside(self, path: bytes) -> bool:
         """Kernel, devices, and the recorder's library, whose spool was another one."""
@@ -37,11 +40,32 @@ class DistantFacts:
 
     def volume(self, path: bytes) -> tuple[Volume, bytes]:
         """One volume for all that is there."""
-        return self._here.volume(path) if self._is_shared(path) else (self._volume, path)
+        if self._is_shared(path):
+            return self._here.volume(path)
+        for prefix, volume in self._containers.items():
+            if path.startswith(prefix):
+                return volume, path[len(prefix) - 1 :]
+        return self._volume, path
 
     def interpreter(self, path: bytes) -> bytes:
         """Not known."""
         return self._here.interpreter(path) if self._is_shared(path) else b""
+
+    def mounts(self) -> Sequence[Mount]:
+        """None of those here."""
+        return ()
+
+    def pid_space(self) -> str:
+        """One that is not here."""
+        return "-"
+
+    def image_id(self, start: Start, program: bytes) -> str | None:  # noqa: ARG002
+        """Not known: the engine that has the image is there."""
+        return None
+
+    def add_container(self, prefix: bytes, volume: str) -> None:
+        """From now on paths below ``prefix`` are a container's own, of a volume with this name."""
+        self._containers[prefix.rstrip(b"/") + b"/"] = Volume(volume, prefix, b"/", False)
 
     def _is_shared(self, path: bytes) -> bool:
         return self._shared and self._here.volume(path)[0].remote

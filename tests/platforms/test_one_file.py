@@ -31,7 +31,7 @@ def tool(name: str) -> str:
 
 
 def enter(root: Path, *command: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Run in the root, with nothing of this machine but the kernel; /proc where the root has a place for it."""
+    """Run in the root, with nothing of this machine but the kernel; /proc where there is a place for it."""
     change = [tool("unshare"), "-m" if os.geteuid() == 0 else "-Urm", tool("sh"), "-c"]
     proc = f"if [ -d $0/proc ]; then {tool('mount')} --rbind /proc $0/proc || exit; fi"
     return subprocess.run(
@@ -167,7 +167,8 @@ def test_a_debian_root(tmp_path: Path, needs) -> None:
     needs("debootstrap")
     root = tmp_path / "root"
     subprocess.run(["debootstrap", "--variant=minbase", "stable", root], check=True, capture_output=True)
-    record(root, "/bin/sh", "-c", "dpkg -l > /list; perl -pe 's/a/b/' /list | sort | gzip > /list.gz; rm /list")
+    script = "dpkg -l > /list; perl -pe 's/a/b/' /list | sort | gzip > /list.gz; rm /list"
+    record(root, "/bin/sh", "-c", script)
     graph = taken_in(root, tmp_path)
     assert {name.rsplit(b"/", 1)[-1] for name in programs_of(graph)} >= {b"dpkg", b"perl", b"sort", b"gzip"}
     assert b"/list.gz" in touched(graph, Act.WRITE)
