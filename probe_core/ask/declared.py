@@ -11,6 +11,7 @@ from probe_core.model import Declaration
 _SIDE_CARS = {
     b".fai": (b"",),
     b".gzi": (b"",),
+    **dict.fromkeys((b".amb", b".ann", b".bwt", b".pac", b".sa"), (b"",)),  # of bwa
     b".tbi": (b"",),
     b".bai": (b"", b".bam"),
     b".csi": (b"", b".bam"),
@@ -38,12 +39,12 @@ def covers(declared: frozenset[bytes], path: bytes) -> bool:
     return True
 
 
-def is_side_car(declared: frozenset[bytes], path: bytes) -> bool:
-    """Tell whether ``path`` is an index beside a declared file, which its tools look for by themselves."""
-    for ending, owners in _SIDE_CARS.items():
+def is_side_car(owners: frozenset[bytes], path: bytes) -> bool:
+    """Tell whether ``path`` is an index beside one of ``owners``, which tools look for by themselves."""
+    for ending, others in _SIDE_CARS.items():
         if path.endswith(ending):
             stem = path.removesuffix(ending)
-            return any(stem + owner in declared for owner in owners)
+            return any(stem + other in owners for other in others)
     return False
 
 

@@ -58,7 +58,7 @@ def _classed(judgement: Judgement, step: DeclaredStep, version: FileVersion, act
         return None
     if act == Act.LOOKUP:
         return Innocent.LOOK_UP
-    if is_side_car(question.declared_inputs(step.number), path):
+    if is_side_car(judgement.read_by(step), path):
         return Innocent.SIDE_CAR if version.made_by is None else None
     match question.class_of(version.number):
         case FileClass.CONFIGURATION:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from probe_core.ask.classes import KERNEL, PASSING, SHIPPED, FileClass, below, below_any
+from probe_core.ask.classes import KERNEL, PASSING, SHIPPED, FileClass, below, below_any, classify
 from probe_core.ask.order import Order
 from probe_core.ask.own import own_paths
 from probe_core.ask.question import Question
@@ -84,6 +84,16 @@ class Judgement:
             return maker
         return None
 
+    def goes_on(self, path: bytes, step: int) -> bool:
+        """Tell whether what ``step`` left at ``path`` was taken in by another declared step."""
+        question, table = self.question, self.question.graph.accesses
+        return any(
+            table.act[row] in TAKEN_IN and self.owner(question.step_of(row)) not in (step, None)
+            for version in question.versions_by_path[path]
+            if self.made_inside(version, step)
+            for row in question.rows_by_version.get(version.number, ())
+        )
+
     def has_product(self, step: DeclaredStep) -> bool:
         """Tell whether something the step declares was made, or is there.
 
@@ -116,6 +126,19 @@ class Judgement:
         for number in step.inside:
             yield from self.question.rows_by_step.get(number, ())
 
+    def read_by(self, step: DeclaredStep) -> frozenset[bytes]:
+        """Give the paths that the step declares as inputs, and those that it took in."""
+        if step.number not in self._read:
+            table, versions = self.question.graph.accesses, self.question.graph.versions
+            took = (row for row in self.rows(step) if table.act[row] in TAKEN_IN)
+            declared = self.question.declared_inputs(step.number)
+            self._read[step.number] = declared.union(versions[table.version[row]].path for row in took)
+        return self._read[step.number]
+
+    @cached_property
+    def _read(self) -> dict[int, frozenset[bytes]]:
+        return {}
+
     @cached_property
     def order(self) -> Order:
         """Give what the declarations say comes before what."""
@@ -134,7 +157,7 @@ class Judgement:
 
 def is_the_users(question: Question, version: FileVersion) -> bool:
     """Tell whether a rule should know of this file when it reads it."""
-    run = question.graph.run
+    run, execs = question.graph.run, question.graph.execs
     match question.class_of(version.number):
         case FileClass.DATA | FileClass.SCRIPT:
             return True
@@ -145,6 +168,14 @@ def is_the_users(question: Question, version: FileVersion) -> bool:
                 and below(version.path, run.directory)
                 and b"/." not in folder[len(run.directory) :]
             )
+        case FileClass.TEMPORARY:  # what one step makes for others: whoever removes it did not make it
+            if version.made_by is None or version.removed_by is None:
+                return False
+            maker, remover = (
+                question.declaring(execs[one].step) for one in (version.made_by, version.removed_by)
+            )
+            its = classify(version.path, (Act.READ,), run, question.prefixes)
+            return maker is not None and maker != remover and its in (FileClass.DATA, FileClass.SCRIPT)
         case FileClass.PROGRAM:  # one that another step built
             return version.made_by is not None and not question.is_boring(version.number)
         case _:

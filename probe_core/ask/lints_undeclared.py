@@ -25,6 +25,7 @@ from probe_core.hooks import Finding
 from probe_core.model import Act, FileVersion
 from probe_core.printable import printable
 
+_LOG_ENDINGS = (b".log", b".err", b".stderr")  # what a program says of itself: nobody's input
 _DEPENDENCY_ENDINGS = (b".d", b".dep", b".Po", b".Tpo", b".Plo", b".Tlo")
 
 
@@ -67,7 +68,7 @@ def _is_input(judgement: Judgement, step: DeclaredStep, version: FileVersion) ->
         return False
     if judgement.is_own(step.declaration, path) or judgement.made_inside(version, step.number):
         return False
-    if version.made_by is None and is_side_car(question.declared_inputs(step.number), path):
+    if version.made_by is None and is_side_car(judgement.read_by(step), path):
         return False
     # Where a chain of rules leads to the file, its change makes the step's own inputs anew.
     chained = step.declaration.facts.get("chains_rebuild") is True
@@ -90,7 +91,10 @@ def _outputs(judgement: Judgement, step: DeclaredStep) -> Iterator[Finding]:
             continue
         if dependencies and path.endswith(_DEPENDENCY_ENDINGS):
             continue
-        if remains(question, path) and is_a_product(question, path):
+        goes_on = judgement.goes_on(path, step.number)
+        if path.endswith(_LOG_ENDINGS) and not goes_on:
+            continue
+        if (remains(question, path) or goes_on) and is_a_product(question, path):
             yield _finding(judgement, step, row, version, "undeclared-output")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from probe_core.ask.declared import is_side_car
 from probe_core.ask.judgement import DeclaredStep, Judgement, is_a_product, remains
 from probe_core.ask.question import Question
 from probe_core.ask.wording import count_of, name_of
@@ -122,7 +123,7 @@ def _inputs(told: _Unused, step: DeclaredStep) -> Iterator[Finding]:
             continue
         if told.judgement.is_own(declaration, path) or told.names(step, path) or _is_shared(told, step, path):
             continue
-        if any(_covered_below(told, step, path)):
+        if any(_covered_below(told, step, path)) or is_side_car(told.judgement.read_by(step), path):
             continue
         count = count_of(sum(len(told.question.execs_by_step.get(one, ())) for one in step.inside), "program")
         message = f"{printable(declaration.name)} declares {name_of(path, directory)}, which it never reads"

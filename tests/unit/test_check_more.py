@@ -220,3 +220,47 @@ def test_an_output_that_the_step_leaves_alone_while_it_makes_another_file() -> N
     assert ("unmade-output", "old", b"/w/old") in found(run.graph())
     run.read(one, b"/w/old", act=Act.LOOKUP)  # as `cmp -s new old || mv new old` does
     assert [lint for lint, _, _ in found(run.graph())] == ["undeclared-output"]
+
+
+def test_what_one_step_makes_for_another_counts_though_it_is_removed_later() -> None:
+    def passing(*declared: bytes) -> RunGraph:
+        run = Building()
+        first = run.exec(CC, step=run.step("make", inputs=[b"/w/in"], outputs=[b"/w/a", *declared]))
+        run.read(first, b"/w/in")
+        run.write(first, b"/w/passed")
+        run.write(first, b"/w/a")
+        second = run.exec(CC, step=run.step("use", inputs=[b"/w/a", *declared], outputs=[b"/w/out"]))
+        run.read(second, b"/w/a")
+        run.read(second, b"/w/passed")
+        run.write(second, b"/w/out")
+        run.remove(run.exec(b"/usr/bin/engine"), b"/w/passed")
+        return run.graph()
+
+    assert found(passing(b"/w/passed")) == []
+    assert found(passing()) == [
+        ("undeclared-output", "make", b"/w/passed"),
+        ("undeclared-input", "use", b"/w/passed"),
+    ]
+
+
+@pytest.mark.parametrize(("read", "lints"), [(False, []), (True, ["undeclared-output", "undeclared-input"])])
+def test_a_log_is_an_output_only_where_somebody_reads_it(read: bool, lints: list[str]) -> None:
+    run = Building()
+    one = run.exec(CC, step=run.step("make", outputs=[b"/w/a"]))
+    run.write(one, b"/w/a")
+    run.write(one, b"/w/make.log")
+    two = run.exec(CC, step=run.step("use", inputs=[b"/w/a"], outputs=[b"/w/out"]))
+    run.read(two, b"/w/a")
+    if read:
+        run.read(two, b"/w/make.log")
+    run.write(two, b"/w/out")
+    assert [lint for lint, _, _ in found(run.graph())] == lints
+
+
+def test_an_index_that_is_declared_beside_its_file_need_not_be_read() -> None:
+    run = Building()
+    one = run.exec(CC, step=run.step("call", inputs=[b"/w/a.bam", b"/w/a.bam.bai"], outputs=[b"/w/out"]))
+    run.read(one, b"/w/a.bam")
+    run.found(b"/w/a.bam.bai", size=8)
+    run.write(one, b"/w/out")
+    assert found(run.graph()) == []
