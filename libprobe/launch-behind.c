@@ -77,20 +77,24 @@ static const struct probe_segment *segment_of(const char *folder, uint32_t numbe
     return segment;
 }
 
-/* With `whole`, all that stands in the segments is counted; else only their bytes. */
+/* With `whole`, all that stands in the segments is counted; else only their bytes. Nothing stays mapped: who has a
+ * segment mapped keeps the run open. */
 static struct tally tally_run(const char *folder, int whole)
 {
     struct tally tally = {0};
     uint64_t size;
-    const struct probe_segment *first = segment_of(folder, 0, &size);
-    for (uint32_t number = 0; first && number <= first->newest; number++) {
-        const struct probe_segment *segment = number ? segment_of(folder, number, &size) : first;
+    uint32_t newest = 0;
+    for (uint32_t number = 0; number <= newest; number++) {
+        const struct probe_segment *segment = segment_of(folder, number, &size);
         if (!segment)
             continue;
+        if (!number)
+            newest = segment->newest;
         uint64_t end = segment->next < size ? segment->next : size;
         tally.bytes += end > PROBE_HEADER_SIZE ? end - PROBE_HEADER_SIZE : 0;
         if (whole)
             tally_blocks(segment, end, &tally);
+        kernel_unmap((void *)(uintptr_t)segment, size);
     }
     return tally;
 }

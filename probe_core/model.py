@@ -220,6 +220,7 @@ class GapReason(StrEnum):
     DISARMED = "disarmed"  # a set-uid program ran without its privilege, because of the watching
     UNWATCHED = "unwatched"  # what watched a static program was killed
     SERVES_FILES = "serves-files"  # a watched program serves a file system: files are left alone
+    PAST_LIBC = "past-libc"  # a program ended, or became another, by its own system calls
     CONTAINER = "container"  # what ran in a container was not seen
     TORN = "torn"  # a frame was being written when its process died
     NOT_ENTERED = "not-entered"  # a program that should have answered the preload did not

@@ -15,6 +15,7 @@ from probe_core.cli.named import names
 from probe_core.cli.tree import Branch
 from probe_core.model import Act, Gap, Run, RunState, Step
 from probe_core.printable import printable
+from probe_core.stitch.gaps import OF_A_PROGRAM
 
 TAKEN_IN = frozenset({Act.READ, Act.INHERITED_READ, Act.EXECUTE, Act.LOAD})
 MADE = frozenset({Act.WRITE, Act.INHERITED_WRITE})
@@ -308,6 +309,9 @@ def gap_lines(question: Question) -> Iterator[str]:
             dict.fromkeys(gap.about for gap in gaps if gap.about and gap.about not in _raw(first.detail))
         )
         text = printable(first.detail)
+        by = question.graph.execs[first.exec].program if first.exec is not None else b""
+        if first.reason in OF_A_PROGRAM and by and by not in _raw(first.detail):
+            text += f", in {name_of(by, question.graph.run.directory)}"
         if len(gaps) > 1:
             others = ", ".join(name_of(one, question.graph.run.directory) for one in about[1:4])
             text += f" ({count_of(len(gaps), 'time')}{', also ' + others if others else ''})"

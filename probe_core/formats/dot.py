@@ -111,9 +111,10 @@ def _heading(picture: Picture) -> str:
     ]
     table = f'<table border="0" cellspacing="3"><tr>{"".join(cells)}</tr></table>'
     legend = f'<tr><td align="left">{table}</td></tr>'
+    subtitle = '<br align="left"/>'.join(map(escape, picture.subtitle.split("\n")))
     return (
         '<table border="0" cellborder="0" cellspacing="1">'
         f'<tr><td align="left"><font point-size="15"><b>{escape(picture.title)}</b></font></td></tr>'
-        f'<tr><td align="left"><font color="{CALM}">{escape(picture.subtitle)}</font></td></tr>'
+        f'<tr><td align="left"><font color="{CALM}">{subtitle}</font></td></tr>'
         f"{legend if cells else ''}</table>"
     )

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from probe_core.ask.classes import below
 from probe_core.formats.activities import words
 from probe_core.formats.vocabulary import readable
-from probe_core.model import FileVersion, Run, RunGraph, Step
+from probe_core.model import FileVersion, Gap, Run, RunGraph, Step
+from probe_core.stitch.gaps import OF_A_PROGRAM
 
 WIDTH = 30  # characters a line
 
@@ -30,7 +31,22 @@ def subtitle(graph: RunGraph) -> str:
     parts.append(counted(len(graph.processes), "process", "processes"))
     if graph.gaps:
         parts.append(counted(len(graph.gaps), "gap"))
-    return ", ".join(parts)
+    return "\n".join((", ".join(parts), *unseen(graph)))
+
+
+def unseen(graph: RunGraph) -> list[str]:
+    """Give what was not seen: a line for each kind of gap with its program, and one for its remedy."""
+    kinds: dict[tuple[str, str], list[Gap]] = {}
+    for gap in graph.gaps:
+        kinds.setdefault((gap.reason, gap.remedy), []).append(gap)
+    lines = []
+    for (reason, remedy), gaps in kinds.items():
+        first = gaps[0]
+        by = readable(graph.execs[first.exec].program) if first.exec is not None else ""
+        where = f", in {by}" if first.reason in OF_A_PROGRAM and by not in first.detail else ""
+        times = f" ({len(gaps)} times)" if len(gaps) > 1 else ""
+        lines += [f"not seen ({reason}): {readable(first.detail)}{where}{times}", readable(remedy)]
+    return lines
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -24,6 +24,7 @@ from probe_core.stitch.found import found_steps
 from probe_core.stitch.gaps import gap, gap_of_engine
 from probe_core.stitch.inherited import Inherited, settle_makers
 from probe_core.stitch.inside import settle_inside
+from probe_core.stitch.past_libc import past_libc
 from probe_core.stitch.processes import Tree, grow
 from probe_core.stitch.programs import Programs
 from probe_core.stitch.redact import SECRET_NAME, Redactor
@@ -303,7 +304,9 @@ class _Stitching:
         told = [gap_of_engine(self.redactor.string(text)) for one in self.declared for text in one.gaps]
         lost = [gap(GapReason.LAUNCHER_LOST)] if self.run.state is RunState.LOST else []
         silent = self.containers.gaps(graph, self.tree, self.exec_of)
-        graph.gaps = [*lost, *seen, *silent, *(self._clean_gap(one) for one in others), *told]
+        over = self.run.state not in (RunState.OPEN, RunState.LOST)
+        past = past_libc(graph, self.tape, self.tree, self.exec_of, [*seen, *silent]) if over else ()
+        graph.gaps = [*lost, *seen, *silent, *past, *(self._clean_gap(one) for one in others), *told]
 
     def _clean_gap(self, one: Gap) -> Gap:
         about = self.redactor.path(one.about)

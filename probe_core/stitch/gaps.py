@@ -60,6 +60,11 @@ TEXTS: dict[GapReason, tuple[str, str]] = {
         "a program beside {about} serves a file system (FUSE), so from then on its files were not looked at",
         "start the file system outside the recording",
     ),
+    GapReason.PAST_LIBC: (
+        "{about} ended past libc: it makes its system calls itself (as Go does), or became another program"
+        " so; what it did that way was not seen",
+        "build it statically and record with --static=watch, or declare its inputs and outputs",
+    ),
     GapReason.CONTAINER: (
         "what ran in the container of {about} was not seen",
         "copy probe-record into it and record there",
@@ -102,6 +107,11 @@ TEXTS: dict[GapReason, tuple[str, str]] = {
         "start the engine through `probe`, so that its steps carry the recorder",
     ),
 }
+
+# Their sentence is not about a program: who shows them names it.
+OF_A_PROGRAM = frozenset(
+    (GapReason.NAMESPACE, GapReason.NO_ROOM, GapReason.TORN, GapReason.TOO_LONG, GapReason.UNREADABLE_SEGMENT)
+)
 
 
 def gap(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from probe_core.capture.trace import NONE, Fault, Kind
 from probe_core.model import Gap, GapReason
+from probe_core.printable import printable
 from probe_core.stitch.gaps import gap
 from probe_core.stitch.processes import Tree
 from probe_core.stitch.redact import Redactor
@@ -21,6 +23,15 @@ REASONS = {
 
 # Static too, but nothing is lost behind them: what they start is recorded, here or in a run of its own.
 _OWN = {b"probe-record", b"probe-sh"}
+
+
+# Here the note tells the call or its argument, and the gap is about the program.
+_DOES = frozenset((GapReason.IO_URING, GapReason.ROOT_CHANGED, GapReason.RAW_CALL))
+
+
+def _did(reason: GapReason, program: bytes, what: bytes) -> str:
+    sentence = gap(reason, program).detail
+    return sentence if what == program else f"{sentence} ({printable(what)})"
 
 
 def gaps_of(
@@ -44,6 +55,9 @@ def gaps_of(
         program = unanswered.pop(0) if unanswered else tree.of_image[trace.image[row]]
         about = redactor.path(redactor.text(about) or tree.programs[program].path)
         made = gap(reason, about, exec=exec_of[program], step=step_of[program])
+        if reason in _DOES:
+            path = tree.programs[program].path
+            made = replace(made, about=path, detail=_did(reason, path, about))
         found.setdefault((reason, about, exec_of[program]), made)
     for number in sorted(
         (number for numbers in waiting.values() for number in numbers), key=exec_of.__getitem__

@@ -43,6 +43,8 @@ def write(graph: RunGraph, out: BinaryIO, options: Mapping[str, Any]) -> None:
         raise FormatError("make-deps", reason)
     folder = options.get("folder")
     out.write(HEAD % (b"deps.d" if folder is None else b"this file"))
+    for gap in dict.fromkeys((gap.detail, gap.remedy) for gap in graph.gaps):
+        out.write(b"# not seen: %b; %b\n" % tuple(os.fsencode(" ".join(text.split())) for text in gap))
     if folder is None:
         for one in seen:
             out.write(rule(one, directory))

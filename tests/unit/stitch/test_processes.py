@@ -39,7 +39,7 @@ def tree(graph: RunGraph) -> list[tuple[int, int | None, list[bytes]]]:
 def test_exec_goes_on_in_the_same_process(builder):
     one = builder.start(100, 1, "/bin/env", ["env"], "/w")
     builder.exec(one, "/bin/sh")
-    builder.start(100, 1, "/bin/sh", ["sh"], "/w")
+    builder.exit(builder.start(100, 1, "/bin/sh", ["sh"], "/w"), 0)
     graph = stitched(builder)
     assert tree(graph) == [(100, None, [b"/bin/env", b"/bin/sh"])]
     first, second = graph.execs
@@ -79,6 +79,7 @@ def test_spawned_children_with_and_without_a_known_pid(builder):
     note = builder.exec(shell, "/bin/b", detail=Detail.SPAWNED)
     note.fields["pid"] = 0
     builder.start(102, 100, "/bin/b", ["b"], "/w")
+    builder.exit(shell, 0)
     graph = stitched(builder)
     assert tree(graph) == [(100, None, [b"/bin/sh"]), (101, 0, [b"/bin/a"]), (102, 0, [b"/bin/b"])]
     assert graph.gaps == []
@@ -120,6 +121,7 @@ def test_a_static_program_is_an_exec_with_the_recorders_gap(builder):
     builder.exec(child, "/bin/busybox", ["busybox", "ls"], entered=False)
     builder.gap(child, 1, "/bin/busybox", pid=101)
     builder.wait(shell, 101, 0)
+    builder.exit(shell, 0)
     graph = stitched(builder)
     assert tree(graph)[1] == (101, 0, [b"/bin/sh", b"/bin/busybox"])
     assert graph.execs[2].arguments == (b"busybox", b"ls")
@@ -144,6 +146,7 @@ def test_below_a_static_program_recording_goes_on(builder):
 def test_a_program_that_never_answered(builder):
     shell = builder.start(100, 1, "/bin/sh", ["sh"], "/w")
     builder.exec(shell, "/bin/gone", pid=101)
+    builder.exit(shell, 0)
     graph = stitched(builder)
     (gap,) = graph.gaps
     assert (gap.reason, gap.about) == (GapReason.NOT_ENTERED, b"/bin/gone")
@@ -155,6 +158,7 @@ def test_an_exec_that_failed_is_nothing(builder):
     builder.exec(shell, "/bin/none", ["none"], entered=False)
     builder.exec(shell, "/bin/none", failed=True, error=2)
     builder.read(shell, "a")
+    builder.exit(shell, 0)
     graph = stitched(builder)
     assert tree(graph) == [(100, None, [b"/bin/sh"])]
     assert graph.gaps == []
