@@ -317,6 +317,9 @@ class _Settling:
         for image, mother in self.mothers.items():  # mothers come first
             if mother in own:
                 own[image], self.starts[image] = own[mother], self.starts[mother]
+        trace.faults = [
+            fault for fault in trace.faults if fault.image not in own or fault.reason != "unknown directory"
+        ]  # it stands between two roots
         for row, image in enumerate(trace.image) if own else ():
             if image not in own:
                 continue
