@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PLACE = b"/.probe"
@@ -67,6 +67,14 @@ class Start:
 
 def read_start(program: bytes, arguments: Sequence[bytes]) -> Start | None:
     """Read a program's command line; None when it starts no container."""
+    if program in arguments[1:3]:  # a script: its interpreter stands in front
+        front = tuple(arguments[: arguments.index(program, 1)])
+        start = _read(program, arguments[len(front) :])
+        return replace(start, arguments=(*front, *start.arguments)) if start is not None else None
+    return _read(program, arguments)
+
+
+def _read(program: bytes, arguments: Sequence[bytes]) -> Start | None:
     name = program.rpartition(b"/")[2]
     if name in _OCI:
         return _read_oci(name, arguments)

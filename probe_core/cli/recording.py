@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from probe_core.errors import PluginError, ProbeError
+from probe_core.errors import PluginError, ProbeError, UsageError
 
 STATIC = ("gap", "watch", "auto")
 FLAGS = {"-v": "verbose", "--verbose": "verbose", "-q": "quiet", "--quiet": "quiet", "--keep": "keep"}
@@ -59,13 +59,24 @@ def plain_request(words: Sequence[str]) -> Request | None:
 
 
 def engine_request(words: Sequence[str]) -> Request | None:
-    """Read `probe ENGINE …`; None when no engine is called so. All words behind it are the engine's."""
+    """Read `probe ENGINE [--static=POLICY] …`; None when no engine is called so. The rest is the engine's."""
     from probe_core.plugins import engines
 
     engine = engines().get(words[0])
     if engine is None or not engine.commands:
         return None
-    return Request((engine.commands[0], *words[1:]), engine=engine.name)
+    own, rest = _static_of(words[1:])
+    return Request((engine.commands[0], *rest), engine=engine.name, static=own)
+
+
+def _static_of(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """Take our one option from the front of an engine's words."""
+    if not words or not words[0].startswith("--static="):
+        return None, words
+    policy = words[0].removeprefix("--static=")
+    if policy not in STATIC:
+        raise UsageError(f"--static is {', '.join(STATIC[:-1])} or {STATIC[-1]}, not {policy!r}")
+    return policy, words[1:]
 
 
 def start(request: Request) -> NoReturn:

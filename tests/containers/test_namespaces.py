@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -170,3 +171,26 @@ def test_chroot_runs_without_a_word_from_the_loader(root: Path, work: Path, tmp_
     assert (told.result.returncode, told.result.stderr) == (0, b"")
     assert b"PROBE_" not in told.result.stdout.replace(b"PROBE_SPOOL", b"").replace(b"PROBE_HISTORY", b"")
     assert {gap.reason for gap in told.graph.gaps} >= {GapReason.ROOT_CHANGED}
+
+
+def test_a_root_of_musl(bwrap: str, work: Path, tmp_path: Path, needs: Needs) -> None:
+    """One library serves both libcs: a musl program finds its loader, and is recorded."""
+    compiler = needs("musl-gcc", package="musl-tools")
+    root = tmp_path / "musl"
+    (root / "lib").mkdir(parents=True)
+    source = tmp_path / "copy.c"
+    source.write_text(
+        '#include <stdio.h>\nint main(void) { FILE *in = fopen("in", "r"), *out = fopen("out", "w"); int c;\n'
+        "while ((c = getc(in)) != EOF) putc(c, out); return fclose(out); }\n"
+    )
+    subprocess.run([compiler, "-o", root / "copy", source], check=True)
+    loader = next(Path("/lib").glob("ld-musl-*.so.1")).resolve()
+    shutil.copy(loader, root / "lib" / f"ld-musl-{os.uname().machine}.so.1")
+    options = ["--ro-bind", str(root), "/m", "--symlink", "m/lib", "/lib", "--proc", "/proc", "--unshare-pid"]
+    told = record(
+        [bwrap, *options, "--bind", str(work), "/w", "--chdir", "/w", "/m/copy"], work, tmp_path / "spool"
+    )
+    assert (told.result.returncode, told.result.stderr) == (0, b"")
+    assert bytes(work / "in") in told.touched(READS)
+    assert bytes(work / "out") in told.touched(WRITES)
+    assert not told.graph.gaps

@@ -138,3 +138,14 @@ def test_engine_verbs_take_all_words(monkeypatch: pytest.MonkeyPatch) -> None:
         ("toy-flow", "-q", "--name", "x"), engine="toy"
     )
     assert recording.engine_request(["other"]) is None
+
+
+def test_engine_verbs_take_the_policy_for_static_programs() -> None:
+    request = recording.engine_request(["make", "--static=watch", "-j4", "--static=x"])
+    assert request is not None
+    assert (request.static, request.command) == ("watch", ("make", "-j4", "--static=x"))
+    plain = recording.engine_request(["make", "-j4"])
+    assert plain is not None
+    assert plain.static is None
+    with pytest.raises(UsageError, match="gap, watch or auto, not 'all'"):
+        recording.engine_request(["make", "--static=all"])
