@@ -24,7 +24,9 @@ WORK = re.compile(r"\b[0-9a-f]{2}/[0-9a-f]{30}\b")
 SHORT = re.compile(r"\b[0-9a-f]{2}/[0-9a-f]{6}\b")
 # A tip is drawn by lot; the warning depends on who is interrupted first.
 CHANCE = re.compile(r"Tip: |WARN: Got an interrupted exception")
-OURS = re.compile(r"^ *export (LD_PRELOAD|PROBE_RUN|PROBE_STEP)=.*\n", re.M)
+OURS = re.compile(
+    r"^( *# beforeScript directive\n(?= *export PROBE_))?( *export (LD_PRELOAD|PROBE_RUN|PROBE_STEP)=.*\n)", re.M
+)
 
 
 def fetched(needs: Needs) -> Path:

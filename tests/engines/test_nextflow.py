@@ -8,16 +8,15 @@ import shutil
 import signal
 import subprocess
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from conftest import Needs
-from nextflows import PLACE, observed, pipeline, start
+from nextflows import observed, pipeline, start
 from probe_core.model import RunState, Step
 from probe_nextflow.installation import install
-from workflows import READS, WRITES, Workflow, environment, newest, record, run, write
+from workflows import WRITES, Workflow, environment, newest, record, run, write
 
 
 @pytest.fixture
@@ -179,31 +178,3 @@ def test_a_killed_nextflow_leaves_what_it_told(around: dict[str, str], tmp_path:
     assert any("did not tell how the workflow ended" in gap.detail for gap in workflow.graph.gaps)
     step = task(workflow, "WAIT")
     assert any(path.endswith("/out.txt") for path in workflow.touched(step, WRITES))
-
-
-def test_a_container_gets_the_recorder_by_its_engines_options(around: dict[str, str], tmp_path: Path) -> None:
-    """With a stand-in for docker: what is asked of it, not that a real one does it."""
-    directory = Path(shutil.copytree(PLACE / "stand-in", tmp_path / "w"))
-    (directory / "undeclared.txt").write_text("b\na\n")
-    (directory / "docker").rename(tmp_path / "docker")
-    calls, path = tmp_path / "calls", f"{tmp_path}:{environment()['PATH']}"
-    workflow, done = record(
-        ["nextflow", "run", "main.nf"], directory, **around, PATH=path, STAND_IN_CALLS=str(calls)
-    )
-    assert done.returncode == 0, done.stdout
-    assert "before" in done.stdout.splitlines()
-    assert observed(workflow) == (3, 3)
-    assert "undeclared.txt" in workflow.touched(task(workflow, "INSIDE", 2), READS)
-    first, second = (line.split("\0") for line in calls.read_text().splitlines())
-    assert "--memory-swap" not in first
-    for words, attempt in ((first, 1), (second, 2)):
-        given = [word for option, word in pairwise(words) if option == "-e"]
-        steps = [word for word in given if word.startswith("PROBE_STEP=")]
-        assert steps == [f"PROBE_STEP={os.fsdecode(task(workflow, 'INSIDE', attempt).key)}"]
-        (library,) = [word.partition("=")[2] for word in given if word.startswith("LD_PRELOAD=")]
-        assert f"{library}:{library}:ro" in words
-    assert second[second.index("--memory-swap") + 1] == "2g"
-    run_files = list(directory.glob("work/*/*/.command.run"))
-    assert len(run_files) == 3
-    # An image need not have bash, and without an `env` scope Nextflow does not ask for it.
-    assert not any("nxf_container_env" in file.read_text() for file in run_files)

@@ -17,8 +17,10 @@ import nextflow.processor.TaskRun;
  *
  * <p>Without containers they stand in the configuration's {@code env} scope, which Nextflow exports in each
  * task's wrapper. Where containers are enabled that scope would have Nextflow start each container through
- * bash, which an image need not have: there a container gets them by its engine's own options, with the
- * folders they name, and a task without container by its {@code beforeScript}. What the user wrote is kept.
+ * bash, which an image need not have: there they stand in each task's {@code beforeScript}. Into a container
+ * the recorder goes by itself, if the shell that starts it is recorded. That is so where tasks inherit from
+ * this Nextflow; elsewhere (a cluster's node, or with the plugin alone) the container's options bring it in.
+ * What the user wrote is kept.
  *
  * <p>Bash expands the values when the task runs. A library that is not there (on another host) is left out, so
  * that no loader complains into the task's output. A step's key ends with the last 33 bytes of the work
@@ -85,15 +87,15 @@ final class Surroundings {
         if (!containers) {
             return true;
         }
+        Map<String, String> needed = variables(task.getProcessor());
+        StringBuilder exports = new StringBuilder("export PROBE_STEP=\"" + Tasks.key(task) + '"');
+        needed.forEach((name, value) -> exports.append(' ').append(name).append("=\"").append(value).append('"'));
+        boolean entered = extend(task.getConfig(), BEFORE, "\n", exports.toString());
         if (!task.isContainerEnabled()) {
-            StringBuilder exports = new StringBuilder("export PROBE_STEP=\"" + Tasks.key(task) + '"');
-            variables(task.getProcessor()).forEach((name, value) ->
-                    exports.append(' ').append(name).append("=\"").append(value).append('"'));
-            return extend(task.getConfig(), BEFORE, "\n", exports.toString());
+            return entered;
         }
-        ContainerConfig container = task.getContainerConfig();
-        String options = options(container == null ? "" : String.valueOf(container.getEngine()), Tasks.key(task));
-        return options != null && extend(task.getConfig(), OPTIONS, " ", options);
+        String options = options(task.getContainerConfig().getEngine(), task);
+        return options != null && (needed.isEmpty() || extend(task.getConfig(), OPTIONS, " ", options));
     }
 
     /** Adds to a directive, whatever it is written as. False where it has a form that takes no addition. */
@@ -114,13 +116,17 @@ final class Surroundings {
         return true;
     }
 
-    private String options(String engine, String step) {
+    /** The options that bring the recorder in, with a token that ties what is inside to what started it. */
+    private String options(String engine, TaskRun task) {
         String library = recording.library;
         Path run = recording.folder;
-        String[] variables = {PRELOAD + "=" + library, RUN + "=" + run, "PROBE_STEP=" + step};
+        String token = task.getHash().toString().substring(0, 16);
+        String[] variables = {
+            PRELOAD + "=" + library, RUN + "=" + run, "PROBE_STEP=" + Tasks.key(task), "PROBE_CONTAINER=" + token,
+        };
         return switch (engine) {
             case "docker", "podman" -> "-v " + library + ":" + library + ":ro -v " + run + ":" + run
-                    + " -e " + String.join(" -e ", variables);
+                    + " --env=" + String.join(" --env=", variables);
             case "singularity", "apptainer" -> "-B " + library + ":" + library + ":ro -B " + run + ":" + run
                     + " --env " + String.join(" --env ", variables);
             case "charliecloud" -> "-b " + library + ":" + library + " -b " + run + ":" + run
