@@ -62,7 +62,7 @@ lint: build $(VENV)/required-lint $(VENV)/required-test
 	  plugins/script/probe_script plugins/snakemake/probe_snakemake \
 	  plugins/snakemake/snakemake_executor_plugin_probe plugins/snakemake/snakemake_logger_plugin_probe
 
-bench: system build $(VENV)/required-snakemake
+bench: system build $(VENV)/required-snakemake $(VENV)/required-test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py $(B)
 
 docs: build $(VENV)/required-test

@@ -13,7 +13,7 @@ import random
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Median of paired ratios, with its interval."""
+    """Median of paired ratios (or differences), with its interval."""
 
     median: float
     low: float
@@ -72,7 +72,11 @@ def sample(variant: Variant, directory: Path) -> Sample:
 
 
 def rounds(
-    variants: Sequence[Variant], directory: Path, count: int, before: Callable[[], None] | None = None
+    variants: Sequence[Variant],
+    directory: Path,
+    count: int,
+    before: Callable[[], None] | None = None,
+    after: Callable[[Variant], None] | None = None,
 ) -> dict[str, list[Sample]]:
     """Run all variants ``count`` times, interleaved, after one round that only warms up."""
     order = list(variants)
@@ -84,6 +88,8 @@ def rounds(
             if before:
                 before()
             taken = sample(variant, directory)
+            if after:
+                after(variant)
             if number:
                 found[variant.name].append(taken)
     return found
@@ -104,7 +110,16 @@ def interval(count: int) -> tuple[int, int]:
 
 def ratio(of: Sequence[float], to: Sequence[float]) -> Ratio:
     """Compare paired samples."""
-    values = sorted(a / b for a, b in zip(of, to, strict=True) if b)
+    return _median(a / b for a, b in zip(of, to, strict=True) if b)
+
+
+def difference(of: Sequence[float], to: Sequence[float]) -> Ratio:
+    """Tell by how much the one of each pair is more than the other."""
+    return _median(a - b for a, b in zip(of, to, strict=True))
+
+
+def _median(found: Iterable[float]) -> Ratio:
+    values = sorted(found)
     if not values:
         return Ratio(math.nan, math.nan, math.nan)
     low, high = interval(len(values))

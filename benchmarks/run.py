@@ -1,6 +1,7 @@
 """What recording costs: `make bench`; `make bench B="--rounds 20 true"` takes only workloads with that word.
 
-Prints a Markdown table. Asserts nothing: a bar beside a figure is for the reader.
+Prints a Markdown table and keeps its rows in docs/evidence/benchmarks.md. Asserts nothing, but says of each
+bar whether it is decided. Workloads of some minutes a round run only when a word names them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import Ratio, Sample, Variant, ratio, rounds, sample
+from bars import decided, values
+from engine_workloads import ENGINE_WORKLOADS, taken_in
+from measure import Sample, Variant, ratio, rounds, sample
 from workloads import BIN, WORKLOADS, Workload, empty_library, small_files
 
+from evidence import COLUMNS, keep, machine
+
+ALL = (*WORKLOADS, *ENGINE_WORKLOADS)
 ACCESSES_RUNS = 20  # of cat over 50,000 files: 10⁶ accesses
 
 
@@ -24,8 +30,10 @@ def variants(workload: Workload, place: Path) -> list[Variant]:
     """Give the native way first, then the recorded one, then what it is compared with."""
     spool = {"PROBE_SPOOL": str(place / "spool"), "PROBE_HISTORY": str(place / "history.sqlite")}
     launcher = [str(BIN / "probe-record"), "-q", "--"]
-    found = [Variant("native", workload.native)]
-    found.append(Variant("recorded", workload.recorded or [*launcher, *workload.native], spool))
+    recorded = workload.recorded or [*launcher, *workload.native]
+    found = [Variant("native", workload.native), Variant("recorded", recorded, spool)]
+    if workload.engine:
+        found.append(Variant("with the taking in", recorded, {**spool, "PROBE_WAIT": "1"}))
     if workload.rivals:
         found.append(Variant("empty library", workload.native, {"LD_PRELOAD": str(empty_library(place))}))
         if shutil.which("strace"):
@@ -35,8 +43,8 @@ def variants(workload: Workload, place: Path) -> list[Variant]:
     return found
 
 
-def compare(workload: Workload, place: Path, count: int) -> dict[str, tuple[Ratio, Ratio]]:
-    """Give wall and CPU ratios to native, by variant; and native's own seconds on standard error."""
+def compare(workload: Workload, place: Path, count: int) -> dict[str, list[Sample]]:
+    """Give samples by variant; and native's own seconds on standard error."""
     work = place / "work"
     work.mkdir()
     workload.prepare(work)
@@ -46,37 +54,47 @@ def compare(workload: Workload, place: Path, count: int) -> dict[str, tuple[Rati
         if workload.clean:
             subprocess.run(["sh", "-c", workload.clean], cwd=work, check=True)
 
-    taken = rounds(variants(workload, place), work, count, before)
-    native = taken.pop("native")
-    seconds = statistics.median(one.wall for one in native)
+    def after(variant: Variant) -> None:
+        if workload.engine and variant.environment:
+            taken_in(dict(variant.environment))
+
+    taken = rounds(variants(workload, place), work, count, before, after)
+    seconds = statistics.median(one.wall for one in taken["native"])
     print(f"{workload.name}: native {seconds:.3f} s wall", file=sys.stderr)
-    return {
-        name: (_compared(samples, native, "wall"), _compared(samples, native, "cpu"))
-        for name, samples in taken.items()
+    return taken
+
+
+def row_of(workload: Workload, count: int) -> dict[str, str]:
+    """Measure one workload, and give its row of the table."""
+    row = {"workload": workload.name, "bar": workload.bar, "rounds": str(count), "measured": machine()}
+    with tempfile.TemporaryDirectory(prefix="probe-bench-") as folder:
+        try:
+            found = compare(workload, Path(folder), count)
+        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+            said = getattr(error, "stderr", b"") or b""
+            return row | {"decided": f"failed: {error} {said.decode()[-200:]!r}".replace("|", "/")}
+    native = found["native"]
+
+    def ratio_of(name: str, measure: str) -> str:
+        return str(ratio(*values(measure, found[name], native))) if name in found else "–"
+
+    return row | {
+        "decided": decided(workload.bar, found["recorded"], native),
+        "wall": ratio_of("recorded", "wall"),
+        "CPU": ratio_of("recorded", "cpu"),
+        "CPU with the taking in": ratio_of("with the taking in", "cpu"),
+        "empty library: wall": ratio_of("empty library", "wall"),
+        "strace: wall": ratio_of("strace", "wall"),
     }
 
 
-def _compared(samples: list[Sample], native: list[Sample], what: str) -> Ratio:
-    return ratio([getattr(one, what) for one in samples], [getattr(one, what) for one in native])
-
-
 def ratios_table(chosen: list[Workload], count: int) -> None:
-    """Print the table of ratios to native."""
-    print("| workload | bar | recorded: wall | recorded: CPU | empty library: wall | strace: wall |")
-    print("|---|---|---|---|---|---|")
+    """Print the table of ratios to native, and keep its rows in docs/evidence."""
+    print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|", flush=True)
     for workload in chosen:
-        with tempfile.TemporaryDirectory(prefix="probe-bench-") as folder:
-            try:
-                found = compare(workload, Path(folder), count)
-            except (subprocess.CalledProcessError, FileNotFoundError) as error:
-                said = getattr(error, "stderr", b"") or b""
-                print(
-                    f"| {workload.name} | {workload.bar} | failed: {error} {said.decode()[-200:]!r} | | | |"
-                )
-                continue
-        cells = [str(found["recorded"][0]), str(found["recorded"][1])]
-        cells += [str(found[name][0]) if name in found else "–" for name in ("empty library", "strace")]
-        print(f"| {workload.name} | {workload.bar} | {' | '.join(cells)} |", flush=True)
+        row = row_of(workload, count)
+        print("| " + " | ".join(row.get(column, "") for column in COLUMNS) + " |", flush=True)
+        keep(row, [one.name for one in ALL])
 
 
 def _milliseconds(samples: list[Sample]) -> str:
@@ -117,7 +135,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     chosen = parser.parse_args()
     os.environ["PATH"] = f"{BIN}:{os.environ['PATH']}"
-    picked = [w for w in WORKLOADS if not chosen.words or any(word in w.name for word in chosen.words)]
+    named = [one for one in ALL if any(word in one.name for word in chosen.words)]
+    picked = named if chosen.words else [one for one in ALL if not one.long]
     if picked:
         ratios_table(picked, chosen.rounds)
     if not chosen.words or "times" in chosen.words:

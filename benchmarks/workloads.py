@@ -30,6 +30,8 @@ class Workload:
     recorded: Sequence[str] | None = None  # None: the native command behind probe-record
     rivals: bool = True  # compare with the empty library and strace too
     clean: str | None = None  # a shell text before every execution
+    engine: bool = False  # measured once more with the taking in, which else goes on behind
+    long: bool = False  # some minutes a round: only when asked for by name
 
 
 def nothing(place: Path) -> None:
@@ -87,21 +89,6 @@ def generated(folder: Path) -> None:
         (folder / f"part{number}.c").write_text(f"#include <stdio.h>\n#include <stdlib.h>\n{functions}\n")
 
 
-def snakefile(place: Path) -> None:
-    """Write a workflow of 500 trivial shell jobs."""
-    (place / "Snakefile").write_text(
-        'rule all:\n    input: expand("out/{n}", n=range(500))\n'
-        'rule one:\n    output: "out/{n}"\n    shell: "echo {wildcards.n} > {output}"\n'
-    )
-
-
-def makefile(place: Path) -> None:
-    """Write a Makefile of 2,000 trivial recipes."""
-    targets = " ".join(f"out/{number}" for number in range(2000))
-    (place / "Makefile").write_text(f"all: {targets}\n{targets}: ; @echo $@ > $@\n")
-    (place / "out").mkdir()
-
-
 STATIC = r"""
 #include <fcntl.h>
 #include <pthread.h>
@@ -154,7 +141,6 @@ def go_module(place: Path) -> None:
 
 WATCHED = [str(BIN / "probe-record"), "-q", "--static=auto", "--"]
 GO_BUILD = ["go", "build", "-o", "small", "."]
-SNAKEMAKE = [str(BIN / "snakemake"), "-j2", "--quiet", "all", "--scheduler", "greedy"]
 
 WORKLOADS = (
     Workload(
@@ -197,25 +183,7 @@ WORKLOADS = (
         GO_BUILD,
         "≤ 1.15",
         recorded=[*WATCHED, *GO_BUILD],
-        clean="rm -f small; echo \"// $(date +%s%N)\" >> main.go",
-    ),
-    Workload(
-        "500 Snakemake jobs",
-        snakefile,
-        [*SNAKEMAKE, "--executor", "local"],
-        "CPU ≤ 1.10",
-        recorded=[str(BIN / "probe"), "snakemake", *SNAKEMAKE[1:]],
-        rivals=False,
-        clean="rm -rf out .snakemake",
-    ),
-    Workload(
-        "2,000 make recipes",
-        makefile,
-        ["make", "-s", "-j2"],
-        "≤ 1.10",
-        recorded=[str(BIN / "probe"), "make", "-s", "-j2"],
-        rivals=False,
-        clean="rm -rf out; mkdir out",
+        clean='rm -f small; echo "// $(date +%s%N)" >> main.go',
     ),
 )
 
