@@ -46,7 +46,7 @@ static size_t shown_slot(const struct shown_row *shown, size_t slots, uint64_t i
 static int was_shown(struct reader *reader, uint64_t row)
 {
     if (reader->shown_count * 2 >= reader->shown_slots) {
-        size_t slots = reader->shown_slots ? reader->shown_slots * 2 : 4096;
+        size_t slots = reader->shown_slots ? reader->shown_slots * 2 : READER_FIRST;
         struct shown_row *shown = calloc(slots, sizeof *shown);
         if (!shown)
             return -1;

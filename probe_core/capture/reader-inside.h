@@ -16,6 +16,11 @@
 
 #define NONE READER_NONE
 
+/* How large a table is at first, in slots. The fuzz target has them small, so that they grow. */
+#ifndef READER_FIRST
+#define READER_FIRST 4096
+#endif
+
 /* A growing array: `used` elements of `room`. */
 struct list {
     void *at;

@@ -20,7 +20,7 @@ static uint64_t hash_path(const char *bytes, size_t length)
 
 static int slots_grow(struct path_table *table)
 {
-    size_t count = table->slot_count ? table->slot_count * 2 : 4096;
+    size_t count = table->slot_count ? table->slot_count * 2 : READER_FIRST;
     uint32_t *slots = calloc(count, sizeof *slots), *hashes = table->hashes.at;
     if (!slots)
         return -1;
@@ -126,7 +126,7 @@ static int directories_grow(struct reader *reader)
 {
     struct directory *old = reader->directories;
     size_t count = reader->directory_slots;
-    reader->directory_slots = count ? count * 2 : 64;
+    reader->directory_slots = count ? count * 2 : READER_FIRST / 64;
     reader->directories = calloc(reader->directory_slots, sizeof *old);
     if (!reader->directories) {
         reader->directories = old;

@@ -26,7 +26,7 @@ static void exec_place(struct reader *reader, uint32_t number)
 
 static int execs_grow(struct reader *reader)
 {
-    size_t count = reader->exec_slot_count ? reader->exec_slot_count * 2 : 1024;
+    size_t count = reader->exec_slot_count ? reader->exec_slot_count * 2 : READER_FIRST / 4;
     uint32_t *slots = calloc(count, sizeof *slots);
     if (!slots)
         return -1;

@@ -19,7 +19,7 @@ from fuzz.damage import sample
 
 HEADER, UNIT = 16384, 1024
 LAUNCHER = Path(sys.executable).parent / "probe-record"
-POLLED, CLOCKS, OPEN = 4, 8, 16
+POLLED, CLOCKS, OPEN, SCARCE = 4, 8, 16, 32
 COMMANDS = (
     "true",
     "echo b | sort | cat > out; rm out",
@@ -63,7 +63,7 @@ def seeds() -> list[bytes]:
         small = body(path.read_bytes())
     bodies = [small, *(recorded(command, Path("/tmp/seeds")) for command in COMMANDS)]
     shutil.rmtree("/tmp/seeds")
-    found = [made_input(part, flags=flags) for part in bodies for flags in (0, POLLED, POLLED | OPEN)]
+    found = [made_input(part, flags=flags) for part in bodies for flags in (0, POLLED, POLLED | OPEN, SCARCE)]
     found += [made_input(small, bodies[1], small, flags=CLOCKS | POLLED), made_input(bodies[1], small)]
     return found
 

@@ -137,7 +137,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     if (size < INPUT_HEAD || pick(4) == 0)
         return LLVMFuzzerMutate(data, size, most);
     if (!pick(8)) {
-        data[0] ^= (uint8_t)(1u << pick(5));
+        data[0] ^= (uint8_t)(1u << pick(6));
         data[3] = (uint8_t)pick(256);
     }
     for (uint32_t i = pick(3) + 1; i; i--) {

@@ -5,7 +5,8 @@
  *   - no committed frame without its row, unless it is no row by its kind or a fault names its place;
  *   - all offsets, numbers and texts lie within what they point to;
  *   - faults have a reason and a place in their segment;
- *   - what two looks showed together is what one look shows.
+ *   - what two looks showed together is what one look shows;
+ *   - where memory runs out a call says so, and what was had is given back.
  */
 #include "truth.h"
 
@@ -36,6 +37,22 @@ struct bench {
     int64_t clocks[SEGMENTS_MOST];
     struct truth truth;
 };
+
+/* What the reader calls in place of malloc and its like (-Dmalloc=scarce_malloc …). */
+static int left = -1; /* allocations, and one; -1: enough */
+
+static int is_there(void)
+{
+    left -= left > 0;
+    return left != 0;
+}
+
+void *scarce_malloc(size_t size);
+void *scarce_calloc(size_t count, size_t size);
+void *scarce_realloc(void *at, size_t size);
+void *scarce_malloc(size_t size) { return is_there() ? malloc(size) : NULL; }
+void *scarce_calloc(size_t count, size_t size) { return is_there() ? calloc(count, size) : NULL; }
+void *scarce_realloc(void *at, size_t size) { return is_there() ? realloc(at, size) : NULL; }
 
 static uint32_t next_random(uint32_t *state)
 {
@@ -320,6 +337,24 @@ static void look_twice(struct bench *bench, struct bench *earlier, const struct 
     free(second);
 }
 
+/* Two looks, the second where the first ended well, until memory runs out. */
+static void look_scarce(const struct bench *bench, int allocations, int ended)
+{
+    left = allocations + 1;
+    struct reader *reader = reader_new(1);
+    for (int round = 0, failed = !reader; round < 2 && !failed; round++) {
+        reader_begin(reader);
+        for (uint32_t i = 0; i < bench->pieces.count && !failed; i++)
+            failed = reader_add(reader, bench->segments[i].at, bench->segments[i].size, bench->pieces.header,
+                                bench->clocks[i], ended);
+        failed = failed || reader_build(reader, ended);
+        HOLDS(!failed || left == 0);
+    }
+    if (reader)
+        reader_free(reader);
+    left = -1;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
@@ -331,6 +366,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     int ended = !(input[0] & FLAG_OPEN);
     fill(&bench, input);
     know(&bench, ended);
+    if (input[0] & FLAG_SCARCE) {
+        look_scarce(&bench, input[3], ended);
+        empty(&bench);
+        return 0;
+    }
     struct said *whole = look_once(&bench, ended, &wholes);
     if (input[0] & FLAG_POLLED) {
         earlier.pieces = bench.pieces;

@@ -5,7 +5,7 @@
  *   byte 0    FLAG_… bits; lowest two: one to three segments
  *   byte 1    the segments' header size, in units of 8 bytes (a real one's 16 KiB would only be waste)
  *   byte 2    where the bytes begin within 8, so that nothing relies on alignment
- *   byte 3    seed of the damage
+ *   byte 3    seed of the earlier state, or when memory runs out
  *   bytes 4…  the segments, parted in equal pieces of whole units
  */
 #ifndef TRUTH_H
@@ -21,6 +21,7 @@
 #define FLAG_POLLED 4  /* an earlier state is looked at first, by the same reader */
 #define FLAG_CLOCKS 8  /* each segment has a clock of its own */
 #define FLAG_OPEN 16   /* the last look is of a run that goes on */
+#define FLAG_SCARCE 32 /* memory runs out: byte 3 says at which allocation */
 
 #define SEGMENTS_MOST 3
 #define FRAMES_MOST 4096
