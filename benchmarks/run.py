@@ -1,7 +1,8 @@
 """What recording costs: `make bench`; `make bench B="--rounds 20 true"` takes only workloads with that word.
 
 Prints a Markdown table and keeps its rows in docs/evidence/benchmarks.md. Asserts nothing, but says of each
-bar whether it is decided. Workloads of some minutes a round run only when a word names them.
+bar whether it is decided. The words `exec`, `log` and `times` choose what is no ratio. Workloads of some
+minutes a round run only when a word names them.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from pathlib import Path
 from bars import decided, values
 from engine_workloads import ENGINE_WORKLOADS, taken_in
 from measure import Sample, Variant, ratio, rounds, sample
+from recorder_costs import COSTS, exec_costs, log_bytes
 from workloads import BIN, WORKLOADS, Workload, empty_library, small_files
 
 from evidence import COLUMNS, keep, machine
 
 ALL = (*WORKLOADS, *ENGINE_WORKLOADS)
+ORDER = [*(one.name for one in WORKLOADS), *COSTS, *(one.name for one in ENGINE_WORKLOADS)]
 ACCESSES_RUNS = 20  # of cat over 50,000 files: 10⁶ accesses
 
 
@@ -94,7 +97,17 @@ def ratios_table(chosen: list[Workload], count: int) -> None:
     for workload in chosen:
         row = row_of(workload, count)
         print("| " + " | ".join(row.get(column, "") for column in COLUMNS) + " |", flush=True)
-        keep(row, [one.name for one in ALL])
+        keep(row, ORDER)
+
+
+def costs_table(words: list[str], count: int) -> None:
+    """Print what a start and an access cost the recorder, and keep that too."""
+    with tempfile.TemporaryDirectory(prefix="probe-bench-") as folder:
+        for word, measure in (("exec", exec_costs(Path(folder), count)), ("log", log_bytes(Path(folder)))):
+            for row in measure if not words or word in words else ():
+                row["measured"] = machine()
+                print("| " + " | ".join(row.get(column, "") for column in COLUMNS) + " |", flush=True)
+                keep(row, ORDER)
 
 
 def _milliseconds(samples: list[Sample]) -> str:
@@ -139,6 +152,7 @@ def main() -> None:
     picked = named if chosen.words else [one for one in ALL if not one.long]
     if picked:
         ratios_table(picked, chosen.rounds)
+    costs_table(chosen.words, chosen.rounds)
     if not chosen.words or "times" in chosen.words:
         with tempfile.TemporaryDirectory(prefix="probe-bench-") as folder:
             times_table(Path(folder), chosen.rounds)

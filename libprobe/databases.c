@@ -44,6 +44,9 @@ void note_database(enum database which)
     case GROUP: note_file("/etc/group"); break;
     case HOSTS: note_file("/etc/resolv.conf"), note_file("/etc/hosts"); break;
     case ZONE: note_file(zone(path)); break;
+    case SERVICES: note_file("/etc/services"); break;
+    case PROTOCOLS: note_file("/etc/protocols"); break;
+    case SHADOW: note_file("/etc/shadow"); break;
     }
 }
 

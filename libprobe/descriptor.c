@@ -61,7 +61,7 @@ __attribute__((noinline)) void descriptor_note(uint8_t kind, int descriptor, con
         log_mark(id);
 }
 
-static void note_if_open(int descriptor)
+void descriptor_note_open(int descriptor)
 {
     struct stat status;
     if (kernel_stat_of(descriptor, &status) || S_ISCHR(status.st_mode))
@@ -82,7 +82,7 @@ void descriptors_note(int first, int last)
     long answered = kernel_call(SYS_ppoll, (long)asked, count, (long)&now, 0, 8, 0);
     for (int i = 0; i < count; i++) /* refused where RLIMIT_NOFILE is smaller: ask each */
         if (answered < 0 || !(asked[i].revents & POLLNVAL))
-            note_if_open(first + i);
+            descriptor_note_open(first + i);
 }
 
 void descriptors_describe(void)

@@ -9,6 +9,9 @@
 /* Notes the descriptors first .. last that are open (char devices left out: nothing flows through them). */
 void descriptors_note(int first, int last);
 
+/* One descriptor that came to be without a call of ours, when it is open and no char device. */
+void descriptor_note_open(int descriptor);
+
 /* In a fork child: the descriptors 0..2, once, before its first access. */
 void descriptors_describe(void);
 

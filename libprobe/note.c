@@ -115,6 +115,13 @@ void note_root_changed(const char *text)
     note_gap(PROBE_ROOT_CHANGED, text);
 }
 
+void note_gap_once(enum said bit, uint32_t reason, const char *text)
+{
+    log_announce();
+    if (!(__atomic_fetch_or(&own->said, 1u << bit, __ATOMIC_RELAXED) >> bit & 1))
+        note_gap(reason, text);
+}
+
 void note_access(uint8_t kind, uint16_t detail, int at, const char *path, int failed)
 {
     uint64_t directory;

@@ -22,6 +22,9 @@ PROBE_INLINE int failure(int failed) { return likely(!failed) ? 0 : failure_numb
 void note_text(uint8_t kind, const char *text);
 void note_gap(uint32_t reason, const char *text);
 void note_root_changed(const char *text);
+/* `bit` of own->said: once an exec, for each kind. */
+enum said { SAID_RING, SAID_LINK, SAID_SYMLINK, SAID_RENAME, SAID_TRUNCATE, SAID_ROOT, SAID_PLACE };
+void note_gap_once(enum said bit, uint32_t reason, const char *text);
 
 void note_open(int at, const char *path, int flags, int descriptor, int failed);
 void note_temporary(const char *path, int flags, int descriptor);
@@ -38,8 +41,12 @@ void note_pipe(const int ends[2], int failed);
 void note_connection(int socket, const void *address, unsigned size, int failed);
 void note_acceptance(int socket);
 
+/* received.c: descriptors that came along with a message, or with many. */
+void note_received(const void *message);
+void note_received_many(const void *messages, int count);
+
 /* A file that libc reads by itself, once per exec. */
-enum database { PASSWD = 16, GROUP, HOSTS, ZONE }; /* bits of own->said */
+enum database { PASSWD = 16, GROUP, HOSTS, ZONE, SERVICES, PROTOCOLS, SHADOW }; /* bits of own->said */
 void note_database(enum database which);
 
 /* A written descriptor that is about to be closed: what it is now. `noted` of it tells whether one is to be written. */

@@ -75,27 +75,19 @@ static int is_noted(long number)
     }
 }
 
-/* Bits of own->said: each kind is said once per exec. */
-static void gap_once(unsigned bit, uint32_t reason, const char *text)
-{
-    log_announce();
-    if (!(__atomic_fetch_or(&own->said, 1u << bit, __ATOMIC_RELAXED) >> bit & 1))
-        note_gap(reason, text);
-}
-
 static void note_gaps(long number)
 {
     switch (number) {
-    case IO_URING_SETUP: gap_once(0, PROBE_IO_URING, "io_uring_setup"); break;
-    case SYS_linkat: gap_once(1, PROBE_RAW_CALL, "syscall linkat"); break;
-    case SYS_symlinkat: gap_once(2, PROBE_RAW_CALL, "syscall symlinkat"); break;
-    case SYS_renameat: gap_once(3, PROBE_RAW_CALL, "syscall renameat"); break;
-    case SYS_truncate: gap_once(4, PROBE_RAW_CALL, "syscall truncate"); break;
+    case IO_URING_SETUP: note_gap_once(SAID_RING, PROBE_IO_URING, "io_uring_setup"); break;
+    case SYS_linkat: note_gap_once(SAID_LINK, PROBE_RAW_CALL, "syscall linkat"); break;
+    case SYS_symlinkat: note_gap_once(SAID_SYMLINK, PROBE_RAW_CALL, "syscall symlinkat"); break;
+    case SYS_renameat: note_gap_once(SAID_RENAME, PROBE_RAW_CALL, "syscall renameat"); break;
+    case SYS_truncate: note_gap_once(SAID_TRUNCATE, PROBE_RAW_CALL, "syscall truncate"); break;
     case SYS_chroot: case SYS_pivot_root:
         process.elsewhere = 1;
-        gap_once(5, PROBE_ROOT_CHANGED, "syscall chroot");
+        note_gap_once(SAID_ROOT, PROBE_ROOT_CHANGED, "syscall chroot");
         break;
-    case SYS_chdir: case SYS_fchdir: gap_once(6, PROBE_RAW_CALL, "syscall chdir"); break;
+    case SYS_chdir: case SYS_fchdir: note_gap_once(SAID_PLACE, PROBE_RAW_CALL, "syscall chdir"); break;
     default: break;
     }
 }

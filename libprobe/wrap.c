@@ -102,5 +102,6 @@ static void note_shared_removed(const char *name, int failed)
 
 #define BY_HAND(NAME, FILE)
 #define SKIP(NAME, REASON)
+#define OLD(NAME, VERSION, REASON)
 
 #include "calls.h"

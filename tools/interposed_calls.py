@@ -31,6 +31,8 @@ NOTES = {
     "note_root_changed": "gap: root changed",
     "note_connection": "the other end",
     "note_acceptance": "the other end",
+    "note_received": "descriptors that came along, as inherited ones",
+    "note_received_many": "descriptors that came along, as inherited ones",
 }
 FILES = {
     "streams.c": "read, write or close, by its mode",
@@ -52,6 +54,7 @@ class Section:
     title: str
     taken: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    former: dict[str, str] = field(default_factory=dict)
 
 
 def _noted(macro: str, row: str) -> str:
@@ -87,6 +90,8 @@ def sections() -> Iterator[Section]:
             section.taken[by_hand.group(1)] = FILES[by_hand.group(2)]
         elif skip := re.match(r'SKIP\((\w+), "(.+)"\)', line):
             section.skipped[skip.group(1)] = skip.group(2)
+        elif old := re.match(r'OLD\((\w+), "(.+)", "(.+)"\)', line):
+            section.former[f"{old.group(1)}@{old.group(2)}"] = old.group(3)
         elif row := re.match(r"(CALL|POINTER|CLOSES)\([^,]+, (\w+), |(OPEN)\((\w+), ", line):
             section.taken[row.group(2) or row.group(4)] = _noted(row.group(1) or row.group(3), line)
         else:
@@ -123,6 +128,13 @@ def page() -> str:
         if one.skipped:
             lines += [""] * bool(one.taken) + ["| left alone | why |", "|---|---|"]
             lines += [f"| {names} | {text} |" for names, text in _grouped(one.skipped)]
+        if one.former:
+            lines += [
+                "",
+                "| former version | differs: programs linked against it get the present one |",
+                "|---|---|",
+            ]
+            lines += [f"| {names} | {text} |" for names, text in _grouped(one.former)]
     return "\n".join(lines) + "\n"
 
 
