@@ -19,7 +19,7 @@ LOGGED = {
     "log of gcc": ["sh", "-c", f"{LOOP} gcc -O1 -c -o one.o one.c; done"],
     "log of ls and grep": ["sh", "-c", "ls -lR /etc /usr/include/linux; grep -r xyz /usr/include/linux"],
 }
-COSTS = ("added per exec", "added per exec by an empty library", *LOGGED)
+COSTS = ("added per start", "added per start by an empty library", *LOGGED)
 ONE = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\nint main(void) { return 0; }\n"
 
 

@@ -1,7 +1,7 @@
 """What recording costs: `make bench`; `make bench B="--rounds 20 true"` takes only workloads with that word.
 
 Prints a Markdown table and keeps its rows in docs/evidence/benchmarks.md. Asserts nothing, but says of each
-bar whether it is decided. The words `exec`, `log` and `times` choose what is no ratio. Workloads of some
+bar whether it is decided. The words `start`, `log` and `times` choose what is no ratio. Workloads of some
 minutes a round run only when a word names them.
 """
 
@@ -103,7 +103,7 @@ def ratios_table(chosen: list[Workload], count: int) -> None:
 def costs_table(words: list[str], count: int) -> None:
     """Print what a start and an access cost the recorder, and keep that too."""
     with tempfile.TemporaryDirectory(prefix="probe-bench-") as folder:
-        for word, measure in (("exec", exec_costs(Path(folder), count)), ("log", log_bytes(Path(folder)))):
+        for word, measure in (("start", exec_costs(Path(folder), count)), ("log", log_bytes(Path(folder)))):
             for row in measure if not words or word in words else ():
                 row["measured"] = machine()
                 print("| " + " | ".join(row.get(column, "") for column in COLUMNS) + " |", flush=True)
