@@ -1,5 +1,5 @@
 #!/bin/sh
-# Records a real workflow under Snakemake and under make, and asks where its figure came from.
+# Records a real workflow under Snakemake, make and (where there is one) Nextflow, and asks where its figure came from.
 # Called by `make demo` from the top of the repository, with the environment's programs on PATH.
 # Everything lies in build/demo (or $PROBE_DEMO), its own history included.
 set -eu
@@ -23,12 +23,25 @@ package() {
 }
 data=$(package) || { python -m pip install -q --no-deps 'palmerpenguins==0.1.6' && data=$(package); }
 
-for engine in snakemake make; do
+# Nextflow takes part where there is one: NEXTFLOW, a complete one on PATH, or what the tests fetched.
+# Nothing of it is downloaded here (its own launcher on PATH would, when used for the first time).
+own=${NXF_HOME:-$HOME/.nextflow}/framework
+if [ -z "${NEXTFLOW:-}" ] && ! { command -v nextflow && [ -d "$own" ]; } >/dev/null; then
+    for NEXTFLOW in "$here"/../.cache/nextflow-*/nextflow; do [ -x "$NEXTFLOW" ] || NEXTFLOW=""; done
+    [ -z "$NEXTFLOW" ] || export NEXTFLOW NXF_HOME="$demo/nextflow-home"
+fi
+java -version >/dev/null 2>&1 && { [ -n "${NEXTFLOW:-}" ] || [ -d "$own" ]; } && nextflow=nextflow || nextflow=
+
+for engine in snakemake make $nextflow; do
     cp -r "$here/palmer-penguins" "$demo/$engine"
     cp "$data/data/penguins-raw.csv" "$demo/$engine/data/"
 done
 
-say "1. One workflow (clean, summarise, fit, plot), recorded under Snakemake and under make"
+say "1. One workflow (clean, summarise, fit, plot), recorded under ${nextflow:+Nextflow, }Snakemake and make"
+if [ -n "$nextflow" ]; then
+    cd "$demo/nextflow"
+    run probe nextflow -q run main.nf || echo "this Nextflow does not run here: the demo goes on without it"
+fi
 cd "$demo/snakemake"
 run probe snakemake --cores 2 --quiet all
 cd "$demo/make"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 source, species, target = sys.argv[1:]
 # No rule declares this file: the figure depends on it all the same.
-with Path("data/exclude.txt").open() as lines:
+with (Path(__file__).resolve().parents[1] / "data/exclude.txt").open() as lines:
     excluded = {line.strip() for line in lines if not line.startswith("#")}
 with Path(source).open(newline="") as rows:
     birds = [row for row in csv.DictReader(rows) if row["species"] == species and row["bird"] not in excluded]
