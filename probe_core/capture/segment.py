@@ -80,6 +80,8 @@ def _snapshot(path: Path, file: int, size: int) -> Snapshot:
 
 def _check(path: Path, header: ffi.CData, size: int) -> None:
     offset = 8
+    if header.version.to_bytes(4, "little") == lib.PROBE_VERSION.to_bytes(4, "big"):
+        raise SegmentError(path, "it was written by a machine with the other order of bytes", offset)
     if header.version > lib.PROBE_VERSION:
         versions = f"it is of version {header.version}, and this PROBE reads {lib.PROBE_VERSION}"
         raise NewerSegmentError(path, f"{versions}; use a newer one", offset)

@@ -237,6 +237,14 @@ def test_a_newer_segment_among_good_ones_is_not_thrown_away(tmp_path: Path) -> N
         read(RunFolder(tmp_path), ended=True)
 
 
+def test_the_other_order_of_bytes_is_named(tmp_path: Path) -> None:
+    builder, _ = shell()
+    (path,) = builder.write_segments(tmp_path)
+    change(path, ">I", 8, 1)
+    with pytest.raises(SegmentError, match="the other order of bytes"):
+        read(RunFolder(tmp_path), ended=True)
+
+
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     builder, _ = shell()
     (tmp_path / "elsewhere").mkdir()
