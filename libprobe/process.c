@@ -196,6 +196,7 @@ struct probe_exec *exec_begin(int at, const char *path, char *const *arguments, 
 {
     if (!path || path_length(path) >= PROBE_PATH_MAX) {
         bytes_clear(image, sizeof *image);
+        image->watch = WATCH_NO;
         return NULL;
     }
     return search ? begin_found(path, arguments, detail, image) : begin_at(at, path, arguments, detail, image);
