@@ -176,7 +176,7 @@ def bwrap_binds(arguments: Sequence[bytes], directory: bytes) -> list[tuple[byte
     return found
 
 
-def image_id(start: Start, program: bytes) -> str | None:
+def image_id(start: Start, program: bytes, directory: bytes) -> str | None:
     """Ask the engine for the id of an image ("sha256:…"); None when it does not tell."""
     if not start.inspect:
         return None
@@ -185,7 +185,8 @@ def image_id(start: Start, program: bytes) -> str | None:
     try:
         asked = subprocess.run(
             [os.fsdecode(program), *map(os.fsdecode, start.inspect[1:])],
-            env=clean, stdin=subprocess.DEVNULL, capture_output=True, timeout=UNSEEN_TIMEOUT, check=False,
+            env=clean, cwd=directory or b"/", stdin=subprocess.DEVNULL, capture_output=True, timeout=UNSEEN_TIMEOUT,
+            check=False,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None

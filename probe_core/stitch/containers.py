@@ -252,8 +252,10 @@ class _Settling:
             )
             seen[name] = seen.get(name, 0) + 1
             container.name = name + (b"#%d" % seen[name] if seen[name] > 1 else b"")
-            program = self.trace.images[container.starter].program if container.starter is not None else b""
-            told = self.files.image_id(start, program) if start is not None else None
+            told = None
+            if start is not None and container.starter is not None:
+                by = self.trace.images[container.starter]
+                told = self.files.image_id(start, by.program, by.directory)
             named = os.fsdecode(image or name)
             container.volume = f"container {named} {told}" if told else f"container {named}"
             for place in {name, container.name}:

@@ -65,7 +65,7 @@ class FileFacts(Protocol):
     def pid_space(self) -> str:
         """The name of that machine's namespace of pids, as /proc/self/ns/pid has it."""
 
-    def image_id(self, start: Start, program: bytes) -> str | None:
+    def image_id(self, start: Start, program: bytes, directory: bytes) -> str | None:
         """What a container's engine says of its image."""
 
     def add_container(self, prefix: bytes, volume: str) -> None:
@@ -167,8 +167,8 @@ class DiskFacts:
         except OSError:
             return "-"
 
-    def image_id(self, start: Start, program: bytes) -> str | None:
-        return image_id(start, program) if self._here else None
+    def image_id(self, start: Start, program: bytes, directory: bytes) -> str | None:
+        return image_id(start, program, directory) if self._here else None
 
     def add_container(self, prefix: bytes, volume: str) -> None:
         self._mounts[prefix] = Volume(volume, prefix, b"/", False)
