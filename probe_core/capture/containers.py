@@ -185,8 +185,8 @@ def image_id(start: Start, program: bytes, directory: bytes) -> str | None:
     try:
         asked = subprocess.run(
             [os.fsdecode(program), *map(os.fsdecode, start.inspect[1:])],
-            env=clean, cwd=directory or b"/", stdin=subprocess.DEVNULL, capture_output=True, timeout=UNSEEN_TIMEOUT,
-            check=False,
+            env=clean, cwd=directory or b"/", stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=UNSEEN_TIMEOUT, check=False,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
