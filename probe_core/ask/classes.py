@@ -93,12 +93,18 @@ def program_prefixes(run: Run, execs: Collection[Exec]) -> frozenset[bytes]:
 
 
 def classify(
-    path: bytes, acts: Collection[int], run: Run, prefixes: Collection[bytes] = frozenset()
+    path: bytes,
+    acts: Collection[int],
+    run: Run,
+    prefixes: Collection[bytes] = frozenset(),
+    base: bytes | None = None,
 ) -> FileClass:
     """Tell what a file is to a run.
 
-    ``acts`` are the acts on this version (``Act``); ``prefixes`` come from `program_prefixes`. Data tables
-    that a package ships (``site-packages/…/penguins.csv``) are data: somebody's analysis begins with them.
+    ``acts`` are the acts on this version (``Act``); ``prefixes`` come from `program_prefixes`; ``base`` is
+    the folder below which a dot hides, where that is not the run's own: a step may work in ``.test``.
+    Data tables that a package ships (``site-packages/…/penguins.csv``) are data: somebody's analysis
+    begins with them.
     """
     own, shipped = _is_own(path, run), is_shipped(path, run, prefixes)
     if below_any(path, KERNEL) and not below_any(path, PASSING):
@@ -115,7 +121,7 @@ def classify(
         return FileClass.LIBRARY
     if shipped:
         return FileClass.LIBRARY if _SCRIPT.search(path) else FileClass.SYSTEM
-    return _of_the_user(path, run.directory if own else None)
+    return _of_the_user(path, (base or run.directory) if own else None)
 
 
 def is_shipped(path: bytes, run: Run, prefixes: Collection[bytes] = frozenset()) -> bool:

@@ -166,7 +166,7 @@ def is_the_users(question: Question, version: FileVersion) -> bool:
             return (
                 name.startswith(b".")
                 and below(version.path, run.directory)
-                and b"/." not in folder[len(run.directory) :]
+                and b"/." not in folder[len(question.base_of(version.path)) :]
             )
         case FileClass.TEMPORARY:  # what one step makes for others: whoever removes it did not make it
             if version.made_by is None or version.removed_by is None:
@@ -192,7 +192,7 @@ def is_a_product(question: Question, path: bytes) -> bool:
     """Tell whether a file that was left is one that a rule should know of: no cache, nothing passing."""
     directory = question.graph.run.directory
     own = below(path, directory) and directory != b"/"
-    inside = path[len(directory) :] if own else path
+    inside = path[len(question.base_of(path)) :] if own else path
     if b"/__pycache__/" in path or b"/." in inside:
         return False
     return own or not below_any(path, (*KERNEL, *PASSING, *SHIPPED))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from probe_core.ask.classes import FileClass, classify, is_boring, program_prefixes
+from probe_core.ask.classes import FileClass, below, classify, is_boring, program_prefixes
 from probe_core.ask.declared import covers, declared_inputs, declared_outputs
 from probe_core.model import Act, Declaration, FileVersion, RunGraph
 
@@ -115,9 +115,21 @@ class Question:
         found = self._classes.get(version)
         if found is None:
             path = self.graph.versions[version].path
-            found = classify(path, self.acts_on(version), self.graph.run, self.prefixes)
+            found = classify(path, self.acts_on(version), self.graph.run, self.prefixes, self.base_of(path))
             self._classes[version] = found
         return found
+
+    def base_of(self, path: bytes) -> bytes:
+        """Give the folder below which a dot hides: where a step works in a hidden one, that."""
+        return next((one for one in self._hidden_bases if below(path, one)), self.graph.run.directory)
+
+    @cached_property
+    def _hidden_bases(self) -> tuple[bytes, ...]:
+        """Give the hidden folders below the run's own in which steps work, the deepest first."""
+        start = len(self.graph.run.directory)
+        places = {step.declaration.directory or b"" for step in self.graph.steps if step.declaration}
+        hidden = (one for one in places if below(one, self.graph.run.directory) and b"/." in one[start:])
+        return tuple(sorted(hidden, key=len, reverse=True))
 
     def is_boring(self, version: int) -> bool:
         """Tell whether a view for people folds this version."""

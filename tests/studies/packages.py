@@ -27,7 +27,7 @@ PASSED_ON = ("CC", "CFLAGS")
 PACKAGES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
-            *("bzip2", "byacc", "catdoc", "clzip", "cpulimit", "dos2unix", "ed", "fastdnaml", "fatsort"),
+            *("bzip2", "byacc", "catdoc", "clzip", "cpulimit", "dos2unix", "ed", "fatsort"),
             *(
                 "figlet",
                 "hdparm",
@@ -45,7 +45,6 @@ PACKAGES: dict[str, tuple[str, ...]] = {
         ),
         (),
     ),
-    "lua5.4": ("linux",),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from graphs import Building
@@ -264,3 +266,24 @@ def test_an_index_that_is_declared_beside_its_file_need_not_be_read() -> None:
     run.found(b"/w/a.bam.bai", size=8)
     run.write(one, b"/w/out")
     assert found(run.graph()) == []
+
+
+def test_a_hidden_folder_in_which_a_step_works_hides_nothing() -> None:
+    def inside(folder: bytes) -> RunGraph:
+        run = Building()
+        step = run.step("count", outputs=[b"/w/.test/out"])
+        told = run._graph.steps[step]
+        assert told.declaration is not None
+        run._graph.steps[step] = replace(told, declaration=replace(told.declaration, directory=folder))
+        one = run.exec(CC, step=step)
+        run.read(one, b"/w/.test/codes.txt")
+        run.read(one, b"/w/.test/.git/config")
+        run.write(one, b"/w/.test/left")
+        run.write(one, b"/w/.test/out")
+        return run.graph()
+
+    assert found(inside(b"/w")) == []
+    assert found(inside(b"/w/.test")) == [
+        ("undeclared-input", "count", b"/w/.test/codes.txt"),
+        ("undeclared-output", "count", b"/w/.test/left"),
+    ]
