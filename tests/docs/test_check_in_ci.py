@@ -113,8 +113,8 @@ def test_the_job_fails_where_something_is_not_and_says_what_to_write(cloned) -> 
 
 
 def _plain(text: str) -> list[str]:
-    """The lines without what the shell around the command adds, and the folder's own name."""
-    return [re.sub(r"\S*codes\.txt", "codes.txt", line).rstrip() for line in text.splitlines()]
+    """The lines, the folder that the repository was cloned into called HERE."""
+    return [re.sub(r" /\S*/workflow/", " HERE/workflow/", line) for line in text.splitlines()]
 
 
 def test_what_was_accepted_and_committed_passes(cloned) -> None:
