@@ -133,7 +133,8 @@ class _Tree:
                 continue  # a shell's child that opened what the program after it uses
             one = self.graph.execs[number]
             files = self._files(number)
-            if not files and not self.show_all and not self._failed(number):
+            ends = self._remote.get(number, ())
+            if not files and not ends and not self.show_all and not self._failed(number):
                 if not one.forked:
                     folded[name_of((one.arguments or (one.program,))[0].rpartition(b"/")[2])] += 1
                 continue
@@ -141,12 +142,26 @@ class _Tree:
             if self.depth > 1:
                 for word, style, path in files:
                     below.add(styled(word.ljust(7), style) + " " + self._file_text(step, path, word))
+                for name in ends[:FEW_FILES] if not self.show_all else ends:
+                    below.add(f"{styled('remote ', 'yellow')} {printable(name)}")
+                if len(ends) > FEW_FILES and not self.show_all:
+                    below.add(styled(f"and {count_of(len(ends) - FEW_FILES, 'more remote end')}", "dim"))
         if folded:
             names = ", ".join(
                 f"{name} ×{count}" if count > 1 else name for name, count in folded.most_common(5)
             )
             more = ", …" if len(folded) > 5 else ""
             branch.add(styled(f"and {count_of(folded.total(), 'more program')}: {names}{more}", "dim"))
+
+    @cached_property
+    def _remote(self) -> dict[int, list[str]]:
+        """Give for each exec whom its sockets were connected with: "tcp host:port", "unix /path"."""
+        found: dict[int, list[str]] = {}
+        for channel in self.graph.channels:
+            if channel.kind == "remote":
+                for number in dict.fromkeys((*channel.writers, *channel.readers)):
+                    found.setdefault(number, []).append(channel.name)
+        return found
 
     def _goes_on(self, number: int) -> bool:
         """Tell whether a forked part became another program in the same process and step."""

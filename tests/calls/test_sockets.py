@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from calls.recorded import program, record
+from recording import environment
 from recording import record as record_run
+
+PROBE = Path(sys.executable).parent / "probe"
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "musl-gcc"])
@@ -36,3 +41,20 @@ def test_they_are_channels(tmp_path: Path) -> None:
     assert six == "0" or f"tcp [::1]:{six}" in names
     assert all(channel.writers == channel.readers for channel in remote)
     assert not seen.graph.gaps
+
+
+def test_show_tells_them(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    done = subprocess.run(
+        [PROBE, "record", program("sockets")],
+        cwd=tmp_path / "work",
+        env=environment(),
+        capture_output=True,
+        check=True,
+    )
+    four = done.stdout.decode().split()[0]
+    shown = subprocess.run(
+        [PROBE, "show", "@"], cwd=tmp_path, env=environment(), capture_output=True, check=True
+    )
+    told = {line.partition("remote ")[2].strip() for line in shown.stdout.decode().splitlines()}
+    assert {f"tcp 127.0.0.1:{four}", "unix here.sock", "udp 127.0.0.1:9"} <= told
