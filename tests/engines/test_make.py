@@ -45,9 +45,11 @@ def told(
     """Run make in the adapter's surroundings without a recorder: what it declared, by target."""
     folder.mkdir(exist_ok=True)
     before = environment(PROBE_RUN=str(folder), **more)
-    added = probe_engine().surroundings(folder, {os.fsencode(a): os.fsencode(b) for a, b in before.items()})
-    around = more | {os.fsdecode(a): os.fsdecode(b) for a, b in added.items()}
-    done = run(["make", *words], directory, PROBE_RUN=str(folder), **around)
+    known = {os.fsencode(a): os.fsencode(b) for a, b in before.items()}
+    door = probe_engine().prepare([b"make"], folder, known)
+    around = more | {os.fsdecode(a): os.fsdecode(b) for a, b in door.environment.items()}
+    command = [*map(os.fsdecode, door.command), *words]
+    done = run(command, directory, PROBE_RUN=str(folder), **around)
     found = probe_engine().declared(folder)
     assert found is None or not found.gaps
     return {step.rule: step for step in found.declarations} if found else {}, done
@@ -115,7 +117,7 @@ def test_a_makefiles_own_shell_and_posix_mode_are_left(tmp_path: Path) -> None:
 def test_make_goes_on_when_the_run_is_gone(project: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    text = probe_engine().surroundings(folder, {})
+    text = probe_engine().prepare([b"make"], folder, dict(os.environb)).environment
     (folder / "declarations/make").rmdir()
     around = {os.fsdecode(a): os.fsdecode(b) for a, b in text.items()}
     done = run(["make", "out.txt"], project, PROBE_RUN=str(folder), **around)

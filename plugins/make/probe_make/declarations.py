@@ -14,7 +14,7 @@ from probe_core.model import Declaration
 from probe_make import shell_lines
 from probe_make.makefile import absolute
 from probe_make.rules import Rules, without_steps
-from probe_make.surroundings import FIELD, FOLDER, LINE
+from probe_make.surroundings import FIELD, FOLDER, LINE, MANY
 
 OF_MAKE = 4  # fields of a line that are the same for all of a make's targets
 OF_TARGET = 6
@@ -136,7 +136,7 @@ def _lines(file: Path, gaps: list[str]) -> Iterator[Line]:
         return
     if rest:
         gaps.append(f"make process {file.name} ended while it declared a step")
-    unknown = 0
+    unknown = untold = 0
     makes: dict[tuple[bytes, ...], Make] = {}
     for text in whole:
         match text.split(FIELD):
@@ -144,9 +144,13 @@ def _lines(file: Path, gaps: list[str]) -> Iterator[Line]:
                 makes[tuple(fields[:OF_MAKE])] = Make(*fields)
             case [b"3", *fields] if len(fields) == OF_MAKE + OF_TARGET:
                 of_make = tuple(fields[:OF_MAKE])
-                yield Line(makes.get(of_make) or Make(*of_make), *fields[OF_MAKE:])
+                told = [b"" if field == MANY else field for field in fields[OF_MAKE:]]
+                untold += told != fields[OF_MAKE:]
+                yield Line(makes.get(of_make) or Make(*of_make), *told)
             case _:
                 unknown += 1
+    if untold:
+        gaps.append(f"of {untold} targets make {file.name}, older than 4.0, could not tell the prerequisites")
     if unknown:
         gaps.append(f"{unknown} lines that make process {file.name} wrote cannot be understood")
 

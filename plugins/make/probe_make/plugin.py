@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from probe_core.hooks import Declared, Engine, Finding, Format, Option, Preparation, hook
 from probe_make.spelling import quoted
-from probe_make.surroundings import surroundings
+from probe_make.surroundings import ARGUMENT, lacks_file, surroundings
 
 if TYPE_CHECKING:
     from probe_core.model import RunGraph, Step
@@ -31,11 +31,13 @@ class Make:
     def prepare(
         self, command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]
     ) -> Preparation:
-        """Run make as it was typed: what it needs is in its surroundings."""
+        """Run make as it was typed: what it needs is in its surroundings, unless it is older than 4.0."""
         notes = [OWN_SHELL] if any(word.startswith(b"SHELL=") for word in command) else []
         if len(os.fsencode(run_folder).split()) > 1:
             notes.append(BLANKS)
-        return Preparation(tuple(command), surroundings(run_folder, environment), tuple(notes))
+        old = lacks_file(command[0], environment)
+        words = (command[0], ARGUMENT, *command[1:]) if old else tuple(command)
+        return Preparation(words, surroundings(run_folder, environment, old=old), tuple(notes))
 
     def declared(self, run_folder: Path) -> Declared | None:
         """Give the targets whose recipes ran, with their prerequisites."""

@@ -8,18 +8,26 @@ refers to travels as an ordinary environment variable, which make does not expan
 
 The prerequisites go to a file by ``$(file …)`` and never into the environment, which a few thousand names
 would overflow. Each make process writes a file of its own, named by its process id (what /proc/self leads
-to), so that lines of makes that run at once cannot mix.
+to), so that lines of makes that run at once cannot mix. What is the same for all targets of a make is worked
+out once: the first expansion replaces PROBE_STEP's own text by a short one.
+
+Makes older than 4.0 know neither GNUMAKEFLAGS nor ``$(file …)``. Such a make in front gets the
+same by its command line, and a shell writes the line.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 FOLDER = "make"  # below the run's declarations
 FIELD = b"\x1f"
 LINE = b"\x1e\n"
+MOST = 500  # prerequisites that a shell is given
+MANY = b"\x1a"  # stands for more
+MOST_PROGRAM = 4 << 20  # bytes of make's program that are looked at
 ROOM = 32 << 20  # bytes the spool must have free: make stops when $(file …) cannot write
 
 _PLACE = b"$(value PROBE_RUN)/declarations/" + FOLDER.encode()
@@ -45,8 +53,16 @@ def _constant(name: bytes, value: bytes) -> bytes:
     return _set(name, b":=", value) + b"$(eval unexport %b)" % name
 
 
-def _write(fields: tuple[bytes, ...]) -> bytes:
+def _append(fields: tuple[bytes, ...]) -> bytes:
     return b"$(file >>$(PROBE_FILE)," + FIELD.join((b"$(PROBE_LINE)", *fields)) + b"\x1e)"
+
+
+def _print(fields: tuple[bytes, ...]) -> bytes:
+    """As `_append`, for a make that has no ``$(file …)``: a shell does it, if the Makefile's is one."""
+    line = FIELD.join((b"$(PROBE_LINE)", *fields)).replace(b"$^", b"$(if $(word %d,$^),%b,$^)" % (MOST, MANY))
+    quote = b"'$(subst ','\\'',%b)'"
+    command = b"printf '%%s\\036\\n' %b >>%b" % (quote % line, quote % b"$(PROBE_FILE)")
+    return b"$(if $(filter sh bash dash ksh zsh,$(notdir $(SHELL))),$(shell %b))" % command
 
 
 def _from_now_on(text: bytes) -> bytes:
@@ -57,40 +73,74 @@ def _from_now_on(text: bytes) -> bytes:
 _UNTOLD = _constant(
     b"PROBE_KEY", b"make:%b:$(MAKELEVEL)$(if %b,+%b):$(CURDIR):" % (_PROCESS, _RESTARTS, _RESTARTS)
 )
-_TOLD = (
-    _constant(b"PROBE_FILE", _PLACE + b"/" + _PROCESS)
-    + _constant(b"PROBE_LINE", FIELD.join(_MAKE))
-    + _write(_MAKEFILES)
-    + _from_now_on(_write(_TARGET) + _KEY)
-)
 
 
-def _for_a_target(text: bytes) -> bytes:
-    """Newer makes expand this for ``$(shell …)`` too, where there is no target and nothing to tell."""
-    return b"$(if $@," + _UNTOLD + text + b")"
+def _told(write: Callable[[tuple[bytes, ...]], bytes]) -> bytes:
+    """Let make work out once where it writes, and what is the same in all its lines."""
+    return (
+        _constant(b"PROBE_FILE", _PLACE + b"/" + _PROCESS)
+        + _constant(b"PROBE_LINE", FIELD.join(_MAKE))
+        + write(_MAKEFILES)
+    )
+
+
+def _for_a_target(text: bytes, *, old: bytes = _KEY) -> bytes:
+    """Newer makes expand this for ``$(shell …)`` too, where there is no target and nothing to tell.
+
+    ``old``: for a make that must not change a variable while it expands it.
+    """
+    once = b"$(if $(value PROBE_KEY),," + _UNTOLD + b")"
+    return b"$(if $@,%b$(if $(filter 3.%%,$(MAKE_VERSION)),%b,%b))" % (once, old, text)
 
 
 _DECLARE = _for_a_target(
-    b"$(if $(and %b,%b),%b,%b)" % (_CAN_WRITE, _PLACE_IS_THERE, _TOLD, _from_now_on(_KEY))
+    b"$(if $(and %b,%b),%b%b,%b)"
+    % (
+        _CAN_WRITE,
+        _PLACE_IS_THERE,
+        _told(_append),
+        _from_now_on(_append(_TARGET) + _KEY),
+        _from_now_on(_KEY),
+    )
+)
+_DECLARE_BY_SHELL = _for_a_target(
+    _from_now_on(_KEY),
+    old=b"$(if $(or $(value PROBE_FILE),%b),$(if $(value PROBE_FILE),,%b)%b)%b"
+    % (_PLACE_IS_THERE, _told(_print), _print(_TARGET), _KEY),
 )
 _IDENTIFY = _for_a_target(_from_now_on(_KEY))
 _REFERENCE = b"PROBE_STEP=$${PROBE_MAKE}"
+ARGUMENT = b"PROBE_STEP=${PROBE_MAKE}"  # the same as a word of make's command line
 
 
-def surroundings(run_folder: Path, environment: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+def surroundings(
+    run_folder: Path, environment: Mapping[bytes, bytes], *, old: bool = False
+) -> dict[bytes, bytes]:
     """Give the variables that let any GNU make below declare its steps in ``run_folder``.
 
     The user's own GNUMAKEFLAGS are kept. Where the spool is nearly full the steps are told apart, but not
-    declared, since a make that cannot write its line would stop.
+    declared, since a make that cannot write its line would stop. ``old``: for a make that `lacks_file`, which
+    needs `ARGUMENT` too.
     """
-    folder = run_folder / "declarations" / FOLDER
     flags = environment.get(b"GNUMAKEFLAGS", b"")
     if _REFERENCE not in flags:
         flags = b" ".join(filter(None, (flags, _REFERENCE)))
-    if _has_room(run_folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return {b"GNUMAKEFLAGS": flags, b"PROBE_MAKE": _DECLARE}
-    return {b"GNUMAKEFLAGS": flags, b"PROBE_MAKE": _IDENTIFY}
+    if not _has_room(run_folder):
+        return {b"GNUMAKEFLAGS": flags, b"PROBE_MAKE": _IDENTIFY}
+    (run_folder / "declarations" / FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {b"GNUMAKEFLAGS": flags, b"PROBE_MAKE": _DECLARE_BY_SHELL if old else _DECLARE}
+
+
+def lacks_file(program: bytes, environment: Mapping[bytes, bytes]) -> bool:
+    """Tell whether a make is older than 4.0: it knows neither ``$(file …)`` nor GNUMAKEFLAGS."""
+    path = os.fsdecode(environment.get(b"PATH", b"")) or os.defpath
+    place = shutil.which(os.fsdecode(program), path=path)
+    try:
+        with open(place or program, "rb") as file:  # noqa: PTH123 - the path is bytes
+            text = file.read(MOST_PROGRAM)
+    except OSError:
+        return False
+    return text.startswith(b"\x7fELF") and b"MAKEFLAGS" in text and b"GNUMAKEFLAGS" not in text
 
 
 def _has_room(folder: Path) -> bool:
