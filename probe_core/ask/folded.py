@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from probe_core.ask.classes import FileClass, below_any, is_shipped
+from probe_core.ask.classes import FileClass, below_any
 from probe_core.ask.declared import is_side_car
-from probe_core.ask.judgement import DeclaredStep, Judgement
+from probe_core.ask.judgement import DeclaredStep, Judgement, is_package_data
 from probe_core.ask.question import READS, Question
 from probe_core.model import Act, FileVersion
 from probe_core.plugins import plugins
@@ -69,7 +69,7 @@ def _classed(judgement: Judgement, step: DeclaredStep, version: FileVersion, act
             return {
                 FileClass.PROGRAM: Innocent.PROGRAM, FileClass.LIBRARY: Innocent.LIBRARY,
             }.get(its, Innocent.PACKAGE_DATA)  # fmt: skip
-        case FileClass.DATA if is_shipped(path, question.graph.run, question.prefixes):
+        case FileClass.DATA | FileClass.SCRIPT if is_package_data(question, path):
             return Innocent.PACKAGE_DATA
         case _:
             return None

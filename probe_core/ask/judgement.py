@@ -6,13 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from probe_core.ask.classes import KERNEL, PASSING, SHIPPED, FileClass, below, below_any, classify
+from probe_core.ask.classes import (
+    CONTAINER,
+    KERNEL,
+    PASSING,
+    SHIPPED,
+    FileClass,
+    below,
+    below_any,
+    classify,
+    is_shipped,
+)
 from probe_core.ask.order import Order
 from probe_core.ask.own import own_paths
 from probe_core.ask.question import Question
 from probe_core.ask.wording import command_of, time_of
 from probe_core.model import Act, Declaration, FileVersion
 
+_ALSO_THE_USERS = (b"/opt", b"/usr/local", b"/var/lib", b"/var/cache", b"/snap", b"/boot")
 TAKEN_IN = frozenset({Act.READ, Act.EXECUTE})  # how a step takes in a file of the user's
 _DEPENDENCY_OPTIONS = (b"-MD", b"-MMD", b"-MF", b"-Wp,-MD", b"-Wp,-MMD")
 
@@ -160,7 +171,7 @@ def is_the_users(question: Question, version: FileVersion) -> bool:
     run, execs = question.graph.run, question.graph.execs
     match question.class_of(version.number):
         case FileClass.DATA | FileClass.SCRIPT:
-            return True
+            return not is_package_data(question, version.path)
         case FileClass.CONFIGURATION:  # .env or .Rprofile beside the workflow; not what lies in .git/
             folder, _, name = version.path.rpartition(b"/")
             return (
@@ -182,6 +193,15 @@ def is_the_users(question: Question, version: FileVersion) -> bool:
             return False
 
 
+def is_package_data(question: Question, path: bytes) -> bool:
+    """Tell whether a package, an environment or an image brought the file, by its place.
+
+    Not so below /opt and the like, where people put references too.
+    """
+    shipped = is_shipped(path, question.graph.run, question.prefixes)
+    return shipped and not below_any(path, _ALSO_THE_USERS)
+
+
 def remains(question: Question, path: bytes) -> bool:
     """Tell whether a file is there at the end of the run."""
     last = question.versions_by_path[path][-1]
@@ -195,7 +215,7 @@ def is_a_product(question: Question, path: bytes) -> bool:
     inside = path[len(question.base_of(path)) :] if own else path
     if b"/__pycache__/" in path or b"/." in inside:
         return False
-    return own or not below_any(path, (*KERNEL, *PASSING, *SHIPPED))
+    return own or not (path.startswith(CONTAINER) or below_any(path, (*KERNEL, *PASSING, *SHIPPED)))
 
 
 def access_of(judgement: Judgement, row: int) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from probe_core.ask.classes import below, below_any
+from probe_core.ask.classes import CONTAINER, below, below_any
 from probe_core.ask.judgement import DeclaredStep, Judgement, access_of, command_at
 from probe_core.ask.question import Question
 from probe_core.ask.wording import count_of, name_of
@@ -35,6 +35,7 @@ _OWN_LIBRARIES = re.compile(
     rb"\A(?:/root|/home/[^/]+|/Users/[^/]+)/"
     rb"(?:\.local/lib/python[0-9.]+/site-packages|R/[^/]+|\.local/share/R/[^/]+|perl5/lib|\.julia|\.gem)/"
 )
+_UNSEEN = frozenset((GapReason.ROOT_CHANGED, GapReason.CONTAINER))
 _STARTERS = frozenset(
     (b"docker", b"podman", b"singularity", b"apptainer", b"ch-run", b"shifter", b"srun", b"sarus", b"udocker")
 )  # fmt: skip
@@ -96,15 +97,49 @@ def _active(question: Question, step: DeclaredStep) -> Iterator[bytes]:
                     yield variable.value.rstrip(b"/")
 
 
+def _mounted(judgement: Judgement, step: DeclaredStep, image: str) -> Iterator[Finding]:
+    """Tell of programs that ran inside the container, and are the host's."""
+    question, graph = judgement.question, judgement.question.graph
+    inside = _inside(question)
+    seen: set[bytes] = set()
+    for row in judgement.rows(step):
+        path = graph.versions[graph.accesses.version[row]].path
+        process = graph.execs[graph.accesses.exec[row]].process
+        if graph.accesses.act[row] != Act.EXECUTE or process not in inside or path in seen:
+            continue
+        own = below(path, graph.run.directory) or judgement.is_own(step.declaration, path)
+        if own or path.startswith(CONTAINER):
+            continue
+        seen.add(path)
+        name = printable(step.declaration.name)
+        message = f"{name} runs {name_of(path)} of the host inside the container {printable(image)}"
+        yield Finding("outside-environment", step.number, path, message, (access_of(judgement, row),))
+
+
+def _inside(question: Question) -> frozenset[int]:
+    """Give the processes that ran a program of an image, with all below them."""
+    graph = question.graph
+    found = {one.process for one in graph.execs if one.program.startswith(CONTAINER)}
+    for process in graph.processes:
+        above = process.parent
+        while above is not None and above not in found:
+            above = graph.processes[above].parent
+        if above is not None:
+            found.add(process.number)
+    return frozenset(found)
+
+
 def _container(judgement: Judgement, step: DeclaredStep, image: str) -> Iterator[Finding]:
     """Tell that the step ran without the container that its rule names."""
     question = judgement.question
     graph = question.graph
-    execs = [graph.execs[one] for number in step.inside for one in question.execs_by_step.get(number, ())]
-    ran = [one for one in execs if not below_any(one.program, (b"/proc",))]
+    ran = [graph.execs[one] for number in step.inside for one in question.execs_by_step.get(number, ())]
+    if any(one.program.startswith(CONTAINER) for one in ran):
+        yield from _mounted(judgement, step, image)
+        return
     if not ran or any(one.program.rpartition(b"/")[2] in _STARTERS for one in ran):
         return
-    if any(gap.reason == GapReason.ROOT_CHANGED and gap.step in step.inside for gap in graph.gaps):
+    if any(gap.reason in _UNSEEN and gap.step in step.inside for gap in graph.gaps):
         return
     programs = list(dict.fromkeys(name_of(one.program) for one in ran))
     shown = ", ".join(programs[:3]) + (", …" if len(programs) > 3 else "")

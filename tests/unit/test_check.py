@@ -70,6 +70,8 @@ def test_an_undeclared_input_and_output_are_found_with_evidence_and_remedy() -> 
         b"/home/al/.cache/x",
         b"/w/lib.pyc",
         b"/usr/share/zoneinfo/UTC",
+        b"/usr/lib/python3/dist-packages/kit/table.csv",
+        b"/usr/share/R/library/datasets/iris.csv",
         b"/w/mod/__pycache__/m.cpython-311.pyc",
     ],
 )

@@ -171,6 +171,22 @@ def test_a_container_that_was_started_is_none() -> None:
     assert found(run.graph()) == []
 
 
+def test_a_program_of_the_host_inside_a_container() -> None:
+    run = Building()
+    step = run.step("map", outputs=[b"/w/out"], facts={"container": "bwa:1"})
+    starter = run.exec(b"/usr/bin/podman", step=step)
+    shell = run.exec(b"/container:bwa:1/bin/sh", step=step, parent=run._graph.execs[starter].process)
+    for program in (b"/container:bwa:1/usr/bin/bwa", b"/w/bin/own", b"/opt/tools/samtools"):
+        one = run.exec(program, step=step, parent=run._graph.execs[shell].process)
+        run.read(one, program, act=Act.EXECUTE)
+    run.read(one, b"/container:bwa:1/usr/share/ref/genome.fa")
+    run.write(one, b"/container:bwa:1/root/left")
+    run.write(one, b"/w/out")
+    finding = only(run.graph())
+    assert (finding.lint, finding.path) == ("outside-environment", b"/opt/tools/samtools")
+    assert finding.message == "map runs /opt/tools/samtools of the host inside the container bwa:1"
+
+
 # ---- outputs caught by a pattern
 
 
