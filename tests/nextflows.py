@@ -18,43 +18,51 @@ from workflows import Workflow, run
 ROOT = Path(__file__).parent.parent
 PLACE = Path(__file__).parent / "engines" / "nextflow"
 PIPELINES = PLACE / "pipelines"
-CACHE = ROOT / ".cache" / "nextflow-25.04.4"
+VERSION = "25.04.4"  # the newest on Maven Central
 NUMBERED = re.compile(r"^(### name: .*) \(\d+\)'$", re.M)  # in the order in which the tasks before ended
 WORK = re.compile(r"\b[0-9a-f]{2}/[0-9a-f]{30}\b")
 SHORT = re.compile(r"\b[0-9a-f]{2}/[0-9a-f]{6}\b")
 # A tip is drawn by lot; the warning depends on who is interrupted first.
 CHANCE = re.compile(r"Tip: |WARN: Got an interrupted exception")
 OURS = re.compile(
-    r"^( *# beforeScript directive\n(?= *export PROBE_))?( *export (LD_PRELOAD|PROBE_RUN|PROBE_STEP)=.*\n)", re.M
+    r"^( *# beforeScript directive\n(?= *export PROBE_))?( *export (LD_PRELOAD|PROBE_RUN|PROBE_STEP)=.*\n)",
+    re.M,
 )
 
 
-def fetched(needs: Needs) -> Path:
+def fetched(needs: Needs, version: str = VERSION) -> Path:
     """Give the nextflow to test with: the user's own (``NEXTFLOW=/path``), else one from Maven Central."""
-    if own := os.environ.get("NEXTFLOW"):
+    own = os.environ.get("NEXTFLOW")
+    if own and version == VERSION:
         return Path(needs(own))
     needs("java", package="default-jdk-headless")
-    if not (CACHE / "nextflow.jsa").exists():
+    cache = ROOT / ".cache" / f"nextflow-{version}"
+    if not (cache / "nextflow.jsa").exists():
         maven = needs("mvn", package="maven", why="it fetches Nextflow")
-        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={CACHE / 'lib'}"]
+        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={cache / 'lib'}", f"-Dnextflow={version}"]
         subprocess.run([maven, "-B", "-q", "-f", PLACE / "pom.xml", *goal], check=True, timeout=300)
-        _share_classes()
-    shutil.copy(PLACE / "nextflow", CACHE / "nextflow")
-    return CACHE / "nextflow"
+        _share_classes(_launcher(cache, version))
+    return _launcher(cache, version)
 
 
-def _share_classes() -> None:
+def _launcher(cache: Path, version: str) -> Path:
+    path = cache / "nextflow"
+    path.write_text((PLACE / "nextflow").read_text().replace("VERSION", version))
+    path.chmod(0o755)
+    return path
+
+
+def _share_classes(launcher: Path) -> None:
     """Have Java keep the classes of a first run as it needs them: later starts take half the time."""
-    shutil.copy(PLACE / "nextflow", CACHE / "nextflow")
-    place = CACHE / "first"
+    place, archive = launcher.parent / "first", launcher.parent / "aside.jsa"
     shutil.copytree(PIPELINES / "tuples", place, dirs_exist_ok=True)
-    options = f"-XX:ArchiveClassesAtExit={CACHE / 'aside.jsa'} -Xlog:disable"
+    options = f"-XX:ArchiveClassesAtExit={archive} -Xlog:disable"
     more = {"JAVA_TOOL_OPTIONS": options, "NXF_HOME": str(place / "home")}
     subprocess.run(
-        [CACHE / "nextflow", "-q", "run", "main.nf"], cwd=place, env=os.environ | more, check=True,
+        [launcher, "-q", "run", "main.nf"], cwd=place, env=os.environ | more, check=True,
         capture_output=True, timeout=120,
     )  # fmt: skip
-    (CACHE / "aside.jsa").rename(CACHE / "nextflow.jsa")
+    archive.rename(archive.with_name("nextflow.jsa"))
     shutil.rmtree(place)
 
 

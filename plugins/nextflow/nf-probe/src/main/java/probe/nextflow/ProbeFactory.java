@@ -10,7 +10,9 @@ import org.slf4j.LoggerFactory;
 
 /** Gives Nextflow an observer where a run can be recorded; else the pipeline runs on without one. */
 public class ProbeFactory implements TraceObserverFactoryV2 {
-    private static final Logger log = LoggerFactory.getLogger(ProbeFactory.class);
+    // Nextflow shows on its screen what its own packages warn of: wanted where nobody but this plugin records.
+    private static final Logger log = LoggerFactory.getLogger(
+            System.getenv("PROBE_RUN") == null ? "nextflow.probe" : ProbeFactory.class.getName());
 
     @Override
     public Collection<TraceObserverV2> create(Session session) {
