@@ -54,6 +54,8 @@ class Declared:
     ``own_paths``, ``workflow_files`` and ``script`` are the engine's own and never findings; ``phony`` (of a
     declaration) tells whether the rule makes nothing, where its outputs do not tell. Of a declaration too:
     ``settled``, until when (ns) the engine itself may have changed the times of its outputs, unrecorded.
+    Of a run: ``bookkeeping``, folders of ``own_paths`` with files for each step that only the engine reads;
+    nothing is asked of them on the disk.
     """
 
     declarations: Sequence[Declaration] = ()

@@ -8,7 +8,7 @@ from probe_core.capture.spool import RunFolder
 from probe_core.hooks import Engine
 from probe_core.model import GapReason, RunGraph
 from probe_core.stitch.core import Stitcher, stitch_traces
-from probe_core.stitch.declare import declared_by
+from probe_core.stitch.declare import bookkeeping_of, declared_by
 from probe_core.stitch.digests import Digester, KnownDigests
 from probe_core.stitch.elsewhere import facts_of
 from probe_core.stitch.files import DiskFacts
@@ -30,6 +30,7 @@ def stitch(folder: RunFolder, engines: Sequence[Engine], *, known: KnownDigests 
     here = DiskFacts((bytes(spool / "runs"), bytes(spool / "lib")), run.host)
     files, where = facts_of(folder, here)
     declared = declared_by(engines, folder.path, first=run.engine)
+    here.leave_alone(bookkeeping_of(declared))
     descriptors = [(one.path, one.device, one.inode) for one in folder.descriptors()]
     graph = stitch_traces(run, traces, declared, files, descriptors=descriptors, digester=Digester(known))
     if where:

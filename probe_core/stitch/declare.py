@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,15 @@ def settled_by(declared: Sequence[Declaration]) -> dict[bytes, int]:
             for path in (*one.outputs, *one.logs):
                 found[path] = max(until, found.get(path, 0))
     return found
+
+
+def bookkeeping_of(declared: Sequence[Declared]) -> Iterator[bytes]:
+    """The folders that engines call their bookkeeping."""
+    for part in declared:
+        told = part.facts.get("bookkeeping")
+        for folder in told if isinstance(told, list) else ():
+            if isinstance(folder, str) and folder.startswith("/") and folder.strip("/"):
+                yield os.fsencode(folder)
 
 
 def facts_of(declared: Sequence[Declared], redactor: Redactor) -> dict[str, Any]:

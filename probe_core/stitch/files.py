@@ -102,12 +102,17 @@ class DiskFacts:
 
     def __init__(self, ours: Iterable[bytes] = (), host: str = "") -> None:
         """``ours`` are folders to leave out (the spool)."""
+        self._unasked: tuple[bytes, ...] = ()
         self._outside = (*OUTSIDE, *(path.rstrip(b"/") + b"/" for path in ours))
         self._folders: dict[bytes, bytes] = {}
         self._facts: dict[bytes, Fact] = {}
         self._volumes: dict[bytes, tuple[Volume, bytes]] = {}
         self._mounts = read_mounts(host)
         self._here = host in ("", os.uname().nodename)
+
+    def leave_alone(self, folders: Iterable[bytes]) -> None:
+        """Ask nothing of what lies in these folders: an engine keeps some files a job there, for itself."""
+        self._unasked = (*self._unasked, *(path.rstrip(b"/") + b"/" for path in folders))
 
     def outside(self, path: bytes) -> bool:
         return path.startswith(self._outside) or path in (b"/proc", b"/sys", b"/dev")
@@ -128,6 +133,8 @@ class DiskFacts:
     def fact(self, path: bytes) -> Fact:
         known = self._facts.get(path)
         if known is None:
+            if path.startswith(self._unasked):
+                return MISSING
             try:
                 status = os.lstat(path)
                 known = Fact(

@@ -34,6 +34,9 @@ def run_facts(workflow: Any, directory: str) -> Facts:
         "configuration": told(lambda: plain(workflow.globals["config"]), {}),
         "commit": told(lambda: commit_of(Path(workflow.main_snakefile).resolve().parent), None),
         "own_paths": [absolute(".snakemake", directory)],
+        "bookkeeping": [
+            absolute(f".snakemake/{name}", directory) for name in ("metadata", "incomplete", "locks")
+        ],
     }
 
 
@@ -102,11 +105,14 @@ def _of_rule(rule: Any, job: Any, directory: str) -> Facts:
     """Tell what is the same for all jobs of a rule; found out once."""
     known = _rules.get(id(rule))
     if known is None:
-        known = _rules[id(rule)] = rule, {
-            "kind": _kind(job),
-            "snakefile": told(lambda: absolute(str(rule.snakefile), directory), None),
-            "line": told(lambda: _line(rule), None),
-        }
+        known = _rules[id(rule)] = (
+            rule,
+            {
+                "kind": _kind(job),
+                "snakefile": told(lambda: absolute(str(rule.snakefile), directory), None),
+                "line": told(lambda: _line(rule), None),
+            },
+        )
     return known[1]
 
 
