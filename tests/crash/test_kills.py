@@ -15,23 +15,23 @@ from evidence import PROVE, write_evidence
 
 TIMED = [
     # mode, calls (none: until killed), µs until the kill at most, whom, kills in `make prove`
-    ("plain", None, 3000, "one", 1000),
-    ("lengthy", None, 6000, "one", 300),
-    ("folds", None, 3000, "one", 300),
-    ("writes", None, 3000, "one", 600),
-    ("threads", None, 4000, "one", 600),
-    ("forks", None, 8000, "group", 600),
-    ("forks", None, 8000, "one", 300),
-    ("execs", None, 8000, "one", 600),
+    ("plain", None, 2000, "one", 600),
+    ("lengthy", None, 4000, "one", 300),
+    ("folds", None, 2000, "one", 300),
+    ("writes", None, 2000, "one", 500),
+    ("threads", None, 2500, "one", 500),
+    ("forks", None, 5000, "group", 500),
+    ("forks", None, 5000, "one", 300),
+    ("execs", None, 5000, "one", 500),
 ]
 STEPPED = [
     # mode, calls, instructions to go over, a kill at every so many of them in `make test`, in `make prove`
-    ("plain", "1", 20000, 97, 2),
-    ("folds", "2", 20000, 97, 2),
-    ("writes", "1", 20000, 97, 3),
-    ("forks", "1", 20000, 97, 3),
-    ("vforks", "1", 20000, 53, 1),
-    ("execs", "1", 3000, 53, 2),
+    ("plain", "1", 20000, 97, 5),
+    ("folds", "2", 20000, 97, 5),
+    ("writes", "1", 20000, 97, 7),
+    ("forks", "1", 20000, 97, 7),
+    ("vforks", "1", 20000, 53, 2),
+    ("execs", "1", 3000, 53, 5),
 ]
 table: list[str] = []
 
@@ -63,14 +63,14 @@ def test_at_random_moments(
 def test_at_every_instruction(
     mode: str, calls: str, most: int, seldom: int, often: int, tmp_path: Path
 ) -> None:
-    """A note is some hundred instructions: a kill behind each of them, whatever state it leaves."""
+    """A note is some hundred instructions: kills behind them, whatever state that leaves."""
     scene = Scene(tmp_path)
     stride = often if PROVE else seldom
     first = random.randrange(stride)
     killed = scene.kill("step", str(first), str(most), str(stride), victim=(mode, calls), stepped=True)
     outcome = scene.judge(killed)
     assert outcome.faults["torn"] or not PROVE, "the sweep went over a frame that was being written"
-    told(f"{mode}, each instruction", outcome)
+    told(f"{mode}, behind one in {stride} instructions", outcome)
 
 
 def test_the_table() -> None:
