@@ -107,8 +107,11 @@ def _early(
     """Tell whose writing a read came before, and how; None when it did not."""
     question = judgement.question
     later = judgement.made_later(version, reader)
-    if later is not None and later in touched.writers and judgement.order.are_loose(reader, later):
-        return later, "before {} makes it anew: the old content went in"
+    if later is not None and later in touched.writers:
+        if judgement.order.are_loose(reader, later):
+            return later, "before {} makes it anew: the old content went in"
+        if later in judgement.order.before(reader).steps:
+            return later, "before {} has written all of it"
     if version.made_by is None or version.proof == Proof.CHANGED or version.modified is None:
         return None
     maker = judgement.owner(question.graph.execs[version.made_by].step)

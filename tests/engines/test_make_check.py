@@ -86,6 +86,21 @@ def test_a_race_behind_a_compilers_own_list(tmp_path: Path) -> None:
     assert found == {("race", "main.o", "table.h")}
 
 
+@pytest.mark.parametrize(
+    "writing", ["(echo one; sleep 1; echo two) > $@ &", "echo one > $@; (sleep 1; echo two >> $@) &"]
+)
+def test_a_read_before_the_writer_finished(writing: str, tmp_path: Path) -> None:
+    makefile = f"user: slow ; @sleep 0.3; cat $< > $@\nslow: ; @{writing}\n"
+    assert faults(write(tmp_path / "w", {"Makefile": makefile})) == {("early-read", "user", "slow")}
+
+
+def test_a_path_that_stands_there_absolutely(tmp_path: Path) -> None:
+    shared = write(tmp_path / "shared", {"terms.txt": "int\n"}) / "terms.txt"
+    makefile = f"found.txt: two.c {shared} ; grep -f {shared} two.c > $@\n"
+    place = write(tmp_path / "w", {"Makefile": makefile, "two.c": "int two;\n"})
+    assert faults(place) == {("absolute-path", "found.txt", "../shared/terms.txt")}
+
+
 def lua(to: Path) -> Path:
     """Lua's own source and makefile, from the `lupa` distribution; without what it needs of readline."""
     CACHE.mkdir(exist_ok=True)

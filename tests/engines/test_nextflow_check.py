@@ -1,4 +1,4 @@
-"""`probe check` on a Nextflow pipeline: undeclared reads, outputs that a pattern caught, containers not used."""
+"""`probe check` on a Nextflow pipeline: undeclared reads, what a pattern caught, containers not used."""
 
 from __future__ import annotations
 

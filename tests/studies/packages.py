@@ -21,31 +21,9 @@ from probe_core.hooks import Finding  # noqa: E402
 from workflows import Workflow, newest, run  # noqa: E402
 
 PATIENCE = 300  # seconds for one build; the largest takes ten on an idle core
-PASSED_ON = ("CC", "CFLAGS")
 
-# Words for make; most need none. Those with a configure of their own run it first.
-PACKAGES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        (
-            *("bzip2", "byacc", "catdoc", "clzip", "cpulimit", "dos2unix", "ed", "fatsort"),
-            *(
-                "figlet",
-                "hdparm",
-                "lunzip",
-                "lz4",
-                "mandoc",
-                "mawk",
-                "mini-httpd",
-                "mujs",
-                "ncompress",
-                "par",
-            ),
-            *("pciutils", "pdlzip", "pmccabe", "prodigal", "schedtool", "sl", "tcc", "tinyscheme", "tree"),
-            *("unifdef", "xxhash", "zlib"),
-        ),
-        (),
-    ),
-}
+# Names of source packages, a line each. Those with a configure of their own run it first.
+PACKAGES = Path(__file__).with_name("selection").read_text().split()
 
 
 @dataclass(frozen=True)
@@ -110,14 +88,14 @@ def native(command: Sequence[str], place: Path) -> subprocess.CompletedProcess[s
     return run(["timeout", str(PATIENCE), *command], place)
 
 
-def make(package: str, place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Build the package without a recorder."""
-    return native(["make", *(words or ("-j2",)), *PACKAGES[package]], place)
+def make(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Build a package without a recorder."""
+    return native(["make", *(words or ("-j2",))], place)
 
 
-def recorded(package: str, place: Path) -> Built:
-    """Build the package recorded, one recipe at a time in make's own order, and lint the run."""
-    done = run(["timeout", str(PATIENCE), "probe", "make", *PACKAGES[package]], place)
+def recorded(place: Path) -> Built:
+    """Build a package recorded, one recipe at a time in make's own order, and lint the run."""
+    done = run(["timeout", str(PATIENCE), "probe", "make"], place)
     if done.returncode:
         return Built(place, done.returncode, done.stderr)
     workflow = newest("make")

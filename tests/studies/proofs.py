@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from packages import PACKAGES, Built, Fault, fresh, make, native
+from packages import Built, Fault, fresh, make, native
 
 MOST = 25  # files that are touched for one package
 MARK = '\nstatic const char probe_mark[] __attribute__((used)) = "changed";\n'
@@ -29,13 +29,13 @@ exec /bin/sh "$@"
 def shown(package: str, built: Built) -> dict[Fault, str]:
     """Give for each finding that could be shown how it was; ``built`` is changed meanwhile."""
     found: dict[Fault, str] = {}
-    make(package, built.place)  # what the recorded build left is up to date, or is from now on
+    make(built.place)  # what the recorded build left is up to date, or is from now on
     by_path: dict[str, list[Fault]] = {}
     for fault in sorted(built.findings, key=str):
         by_path.setdefault(fault.path, []).append(fault)
     for path, faults in list(by_path.items())[:MOST]:
-        found |= _by_touch(package, built.place, path, faults)
-        found |= _by_removal(package, built.place, path, faults)
+        found |= _by_touch(built.place, path, faults)
+        found |= _by_removal(built.place, path, faults)
     if stale := _by_content(package, built, by_path):
         found |= stale
     for fault in built.findings:
@@ -44,24 +44,24 @@ def shown(package: str, built: Built) -> dict[Fault, str]:
     return found
 
 
-def harmless(package: str, place: Path, seeds: Iterable[Fault]) -> set[Fault]:
+def harmless(place: Path, seeds: Iterable[Fault]) -> set[Fault]:
     """Give the files taken out without harm: touched, make makes the target again, by a chain of rules."""
     by_path: dict[str, list[Fault]] = {}
     for one in seeds:
         if one.lint == "undeclared-input":
             by_path.setdefault(one.path, []).append(one)
-    make(package, place)
+    make(place)
     found: set[Fault] = set()
     for path, some in by_path.items():
         before = {one: _state(place / one.target) for one in some}
         time.sleep(0.02)
         (place / path).touch()
-        if make(package, place).returncode == 0:
+        if make(place).returncode == 0:
             found |= {one for one in some if _state(place / one.target) != before[one]}
     return found
 
 
-def _by_touch(package: str, place: Path, path: str, faults: Iterable[Fault]) -> dict[Fault, str]:
+def _by_touch(place: Path, path: str, faults: Iterable[Fault]) -> dict[Fault, str]:
     some = [one for one in faults if one.lint in ("undeclared-input", "unused-input")]
     file = place / path
     if not some or not file.is_file():
@@ -69,7 +69,7 @@ def _by_touch(package: str, place: Path, path: str, faults: Iterable[Fault]) -> 
     before = {one: _state(place / one.target) for one in some}
     time.sleep(0.02)
     file.touch()
-    if make(package, place).returncode:
+    if make(place).returncode:
         return {}
     found = {}
     for one in some:
@@ -81,13 +81,13 @@ def _by_touch(package: str, place: Path, path: str, faults: Iterable[Fault]) -> 
     return found
 
 
-def _by_removal(package: str, place: Path, path: str, faults: Iterable[Fault]) -> dict[Fault, str]:
+def _by_removal(place: Path, path: str, faults: Iterable[Fault]) -> dict[Fault, str]:
     some = [one for one in faults if one.lint == "undeclared-output"]
     file = place / path
     if not some or not file.is_file():
         return {}
     file.unlink()
-    if make(package, place).returncode:
+    if make(place).returncode:
         return dict.fromkeys(some, "removed: the next make fails")
     return {} if file.exists() else dict.fromkeys(some, "removed: up to date")
 
@@ -105,7 +105,7 @@ def _by_content(package: str, built: Built, by_path: dict[str, list[Fault]]) -> 
     place, aside = built.place, built.place.with_name("aside")
     with (place / path).open("a") as file:
         file.write(MARK)
-    if make(package, place).returncode:
+    if make(place).returncode:
         return {}
     left = {one: _state(place / one.target) for one in lacking[path]}
     shutil.rmtree(aside, ignore_errors=True)
@@ -114,7 +114,7 @@ def _by_content(package: str, built: Built, by_path: dict[str, list[Fault]]) -> 
         fresh(package, place)
         with (place / path).open("a") as file:
             file.write(MARK)
-        if make(package, place).returncode:
+        if make(place).returncode:
             return {}
         clean = {one: _state(place / one.target) for one in lacking[path]}
     finally:
@@ -134,7 +134,7 @@ def _by_delay(package: str, place: Path, fault: Fault) -> bool:
     shell.write_text(HELD_UP.format(name=Path(fault.path).name))
     shell.chmod(0o755)
     fresh(package, aside)
-    done = native(["make", "-j8", f"SHELL={shell}", *PACKAGES[package]], aside)
+    done = native(["make", "-j8", f"SHELL={shell}"], aside)
     here, there = _state(place / fault.target), _state(aside / fault.target)
     return done.returncode != 0 or (here or (0, ""))[1] != (there or (0, ""))[1]
 

@@ -29,9 +29,9 @@ class Seeded:
     shared: set[str] = field(default_factory=set)  # files that several recipes now write
 
 
-def listed(package: str, place: Path) -> dict[str, set[str]]:
+def listed(place: Path) -> dict[str, set[str]]:
     """Build with the compiler's own lists, and give for each object the package's headers that went in."""
-    done = make(package, place, "-j2", "CC=cc -MMD")
+    done = make(place, "-j2", "CC=cc -MMD")
     found: dict[str, set[str]] = {}
     for file in place.rglob("*.d") if done.returncode == 0 else ():
         text = file.read_text(errors="replace").replace("\\\n", " ") if file.is_file() else ""

@@ -291,3 +291,22 @@ def test_an_index_that_another_step_makes_is_an_input() -> None:
     run.read(one, b"/w/a.fa")
     run.read(one, b"/w/a.fa.fai")
     assert found(run.graph()) == [("undeclared-input", b"/w/a.fa.fai")]
+
+
+def test_a_maker_that_goes_on_after_its_reader_has_come() -> None:
+    def late(*steps: str) -> RunGraph:
+        run = Building()
+        declared = {"make": ([], [b"/w/big"]), "use": ([b"/w/big"], [b"/w/out"])}
+        numbers = {name: run.step(name, inputs=some, outputs=made) for name, (some, made) in declared.items()}
+        execs = {name: run.exec(PYTHON, step=number) for name, number in numbers.items()}
+        for name in steps:
+            if name == "make":
+                run.write(execs[name], b"/w/big")
+            else:
+                run.read(execs[name], b"/w/big")
+                run.write(execs[name], b"/w/out")
+        return run.graph()
+
+    assert found(late("make", "use")) == []
+    assert found(late("make", "make", "use")) == []
+    assert only(late("make", "use", "make")).message == "use reads big before make has written all of it"
