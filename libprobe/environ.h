@@ -27,6 +27,7 @@ struct repair {
     int add_step;
     int add_container;
     int add_asan;
+    int unloadable; /* only LD_PRELOAD goes: who watches the program still needs to know its run */
     int leave;     /* our files are out of reach: the next program's loader would only complain */
     size_t size;   /* bytes that repair_build needs, 0 = nothing to repair */
     void *mapped;  /* where they are when they are too many for the stack */
@@ -34,14 +35,19 @@ struct repair {
 
 #define REPAIR_ON_STACK 16384
 
-/* `asan`: the target is linked with AddressSanitizer, which refuses to start behind another preload. */
-size_t repair_plan(struct repair *repair, char *const *environment, int asan);
+enum preload {
+    PRELOAD_ASAN = 1, /* the target is linked with AddressSanitizer, which refuses to start behind another preload */
+    PRELOAD_NOT = 2   /* its loader could not load our library, and would say so */
+};
+
+/* `preload`: bits of enum preload. */
+size_t repair_plan(struct repair *repair, char *const *environment, int preload);
 char **repair_build(struct repair *repair, void *at);
 void repair_end(struct repair *repair);
 
 /* The environment to give to the target; its memory lasts as long as the caller's frame. */
-#define REPAIRED(repair, environment, asan)                                                        \
-    (repair_plan((repair), (environment), (asan)) == 0 ? (char **)(uintptr_t)(environment)         \
+#define REPAIRED(repair, environment, preload)                                                     \
+    (repair_plan((repair), (environment), (preload)) == 0 ? (char **)(uintptr_t)(environment)         \
      : (repair)->size <= REPAIR_ON_STACK ? repair_build((repair), __builtin_alloca((repair)->size)) \
                                          : repair_build((repair), NULL))
 

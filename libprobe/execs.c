@@ -17,7 +17,7 @@ typedef char *const *texts;
         struct image image;                                                                \
         struct repair repair;                                                              \
         const struct probe_exec *begun = exec_begin(AT, PATH, ARGUMENTS, 0, SEARCH, &image); \
-        char **repaired = REPAIRED(&repair, ENVIRONMENT, image.asan);                      \
+        char **repaired = REPAIRED(&repair, ENVIRONMENT, image.preload);                      \
         char **given = (char **)(uintptr_t)ARGUMENTS, **right = repaired;                  \
         size_t contained = ENTER_CONTAINER(begun, given, repaired);                        \
         exec_watch(&image, begun);                                                         \

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "environ.h"
+
 #define SCRIPTS_MOST 5 /* as the kernel follows them */
 #define HEAD 1024      /* ELF header and, as a rule, the program headers */
 
@@ -60,11 +62,26 @@ static int is_loader(const char *path)
     return text_begins(name, "ld-") || text_begins(name, "ld.so");
 }
 
+/* 32-bit programs, which this machine runs as well. */
+static void look_at_narrow(int file, const union head *head, long got, struct image *image)
+{
+    const Elf32_Ehdr *elf = (const Elf32_Ehdr *)(const void *)head->text;
+    Elf32_Phdr part;
+    if (ELF_MACHINE != EM_X86_64 || head->text[EI_CLASS] != ELFCLASS32 || got < (long)sizeof *elf || elf->e_machine != EM_386)
+        return;
+    image->narrow = 1;
+    for (unsigned i = 0; i < elf->e_phnum && i < 32; i++)
+        if (kernel_read_at(file, &part, sizeof part, (int64_t)(elf->e_phoff + i * sizeof part)) == (long)sizeof part &&
+            part.p_type == PT_INTERP)
+            image->preload = PRELOAD_NOT;
+}
+
 static __attribute__((noinline)) void look_at_elf(int file, const union head *head, long got, const char *path, struct image *image)
 {
     const Elf64_Ehdr *elf = &head->elf;
     const Elf64_Phdr *interpreter = NULL, *dynamic = NULL;
     image->reason = PROBE_FOREIGN;
+    look_at_narrow(file, head, got, image);
     if (head->text[EI_CLASS] != ELFCLASS64 || got < (long)sizeof *elf || elf->e_machine != ELF_MACHINE)
         return;
     image->reason = PROBE_UNREADABLE;
@@ -86,7 +103,7 @@ static __attribute__((noinline)) void look_at_elf(int file, const union head *he
     }
     image->reason = 0;
     image->enters = 1;
-    image->asan = dynamic && needs_asan(file, parts, count, dynamic);
+    image->preload = dynamic && needs_asan(file, parts, count, dynamic) ? PRELOAD_ASAN : 0;
 }
 
 /* Splits "#! interpreter argument\n": the whole line into `line`, the interpreter into `path`. */
@@ -148,7 +165,7 @@ static void look(int at, const char *path, struct image *image, int depth)
 
 void image_clear(struct image *image)
 {
-    image->error = image->enters = image->asan = 0;
+    image->error = image->enters = image->preload = image->narrow = 0;
     image->reason = 0;
     image->watch = -1;
     image->script[0] = 0;

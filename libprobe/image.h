@@ -11,7 +11,8 @@
 struct image {
     int error;   /* why it cannot be executed, 0 = nothing seems to hinder it */
     int enters;  /* the preload gets in */
-    int asan;    /* needs AddressSanitizer's library first */
+    int preload; /* bits: how LD_PRELOAD must be, enum preload (environ.h) */
+    int narrow;  /* of this machine's other word size: no preload, but it can be watched */
     int watch;   /* what watch_ask said (watch/watch.h) */
     uint32_t reason; /* enum probe_reason, 0 = no gap */
     char script[PROBE_SCRIPT_MAX]; /* the text after #!, "" for none */

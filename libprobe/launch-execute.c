@@ -9,7 +9,9 @@
 #include <fcntl.h>
 
 #include "container.h"
+#include "environ.h"
 #include "image.h"
+#include "repair.h"
 #include "watch/watch.h"
 
 /*
@@ -31,9 +33,30 @@ static char **for_sanitizer(char **environment)
     return result;
 }
 
-static int is_watched(const char *folder, const char *path, uint32_t reason)
+/* Of another word size: its loader could only complain of our library. */
+static char **without_library(char **environment)
 {
-    int connection = reason == PROBE_STATIC ? watch_ask(folder, path) : WATCH_NO;
+    size_t count = 0, used = 0;
+    process.preload = ""; /* by its name alone */
+    while (environment[count])
+        count++;
+    char **result = grab((count + 1) * sizeof *result);
+    for (size_t i = 0; i < count; i++) {
+        if (!text_begins(environment[i], "LD_PRELOAD=")) {
+            result[used++] = environment[i];
+            continue;
+        }
+        size_t size = text_length(environment[i]) + 1;
+        char *text = grab(size), *at = text_append(text, text + size, "LD_PRELOAD=");
+        if (preload_without_us(environment[i] + 11, at, text + size))
+            result[used++] = text;
+    }
+    return result;
+}
+
+static int is_watched(const char *folder, const char *path, const struct image *image)
+{
+    int connection = image->reason == PROBE_STATIC || image->narrow ? watch_ask(folder, path) : WATCH_NO;
     return connection == WATCH_ALREADY || (connection >= 0 && watch_install(connection, folder));
 }
 
@@ -44,9 +67,11 @@ static char **as_recorded(const char *path, char **arguments, char **environment
     struct image image;
     image_look(AT_FDCWD, path, &image);
     if (folder && image.reason && !image.error && KERNEL(faccessat, AT_FDCWD, path, 1 /* X_OK */, 0) == 0 &&
-        !is_watched(folder, path, image.reason))
+        !is_watched(folder, path, &image))
         note_unseen(folder, path, arguments, image.reason);
-    return image.asan ? for_sanitizer(environment) : environment;
+    if (image.preload & PRELOAD_NOT)
+        return without_library(environment);
+    return image.preload & PRELOAD_ASAN ? for_sanitizer(environment) : environment;
 }
 
 static long execute_recorded(const char *path, char **arguments, char **environment)

@@ -132,7 +132,7 @@ static struct probe_exec *begin_named(const char *path, char *const *arguments, 
         note_access(PROBE_LOOKUP, 0, AT_FDCWD, path, image->error);
         return NULL;
     }
-    if (image->reason == PROBE_STATIC && !image->error)
+    if ((image->reason == PROBE_STATIC || image->narrow) && !image->error)
         ask_to_watch(path, detail, image);
     struct probe_exec *note = write_exec(path, arguments, detail, image);
     if (image->reason)
@@ -171,7 +171,7 @@ static void look_at(int at, const char *path, struct image *image)
         return;
     }
     image_look(at, path, image);
-    if (id && image->enters && !image->asan && !image->script[0])
+    if (id && image->enters && !image->preload && !image->script[0])
         log_mark(id);
 }
 

@@ -101,7 +101,7 @@ static long raw_execve(long number, long a, long b, long c, long d, long e, long
     char *const *environment = (char *const *)(relative ? d : c);
     const struct probe_exec *begun =
         exec_begin(at, (const char *)(relative ? b : a), (char *const *)(relative ? c : b), 0, 0, &image);
-    char **repaired = REPAIRED(&repair, environment, image.asan);
+    char **repaired = REPAIRED(&repair, environment, image.preload);
     char **given = (char **)(relative ? c : b), **right = repaired;
     size_t contained = ENTER_CONTAINER(begun, given, repaired);
     exec_watch(&image, begun);

@@ -100,7 +100,7 @@ static char **build_left(struct repair *repair, char **entries, char *text)
     size_t count = 0;
     for (char *const *at = repair->old; *at; at++) {
         int is_preload = at - repair->old == repair->preload;
-        if (text_begins(*at, "PROBE_RUN=") || text_begins(*at, "PROBE_STEP=") || text_begins(*at, "PROBE_CONTAINER="))
+        if (!repair->unloadable && (text_begins(*at, "PROBE_RUN=") || text_begins(*at, "PROBE_STEP=") || text_begins(*at, "PROBE_CONTAINER=")))
             continue;
         if (!is_preload)
             entries[count++] = *at;
@@ -112,7 +112,7 @@ static char **build_left(struct repair *repair, char **entries, char *text)
     return entries;
 }
 
-size_t repair_plan(struct repair *repair, char *const *environment, int asan)
+size_t repair_plan(struct repair *repair, char *const *environment, int preload)
 {
     static char *const none[] = {NULL};
     int run = 0, same_run = 0, step = 0, container = 0;
@@ -137,8 +137,12 @@ size_t repair_plan(struct repair *repair, char *const *environment, int asan)
     repair->add_run = !run;
     repair->add_step = !step && (!run || same_run) && process.step[0]; /* another run's steps are its own */
     repair->add_container = !container && (!run || same_run) && process.container[0];
-    repair->add_asan = asan && !has_option(old_asan);
-    repair->leave = unlikely(process.elsewhere) && !within_reach(old_preload, folder);
+    repair->add_asan = preload & PRELOAD_ASAN && !has_option(old_asan);
+    repair->unloadable = preload & PRELOAD_NOT;
+    repair->leave = (repair->unloadable && names_us(old_preload)) ||
+                    (unlikely(process.elsewhere) && !within_reach(old_preload, folder));
+    if (repair->unloadable && !repair->leave)
+        return 0;
     if (!repair->leave && !repair->add_preload && !repair->add_run && !repair->add_step && !repair->add_container && !repair->add_asan)
         return 0;
     repair->size = (repair->count + 6) * sizeof(char *) + 64 + 11 + path_length(old_preload) +

@@ -57,7 +57,7 @@ static char **helped(char **to, const char *path, texts arguments)
         struct repair repair;                                                                     \
         int number = 0, *to = child ? child : &number;                                            \
         struct probe_exec *begun = exec_begin(AT_FDCWD, path, arguments, PROBE_SPAWNED, SEARCH, &image); \
-        char **repaired = REPAIRED(&repair, environment, image.asan);                             \
+        char **repaired = REPAIRED(&repair, environment, image.preload);                             \
         char **given = (char **)(uintptr_t)arguments, **right = repaired;                         \
         size_t contained = ENTER_CONTAINER(begun, given, repaired);                               \
         int result = E2BIG, watched = begun && image.watch > 0;                                   \
@@ -90,7 +90,7 @@ SPAWNS(pidfd_spawnp, 1, 0)
     struct repair repair;                                                             \
     char *arguments[] = {(char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", (char *)(uintptr_t)command, NULL}; \
     struct probe_exec *begun = exec_begin(AT_FDCWD, "/bin/sh", arguments, PROBE_SPAWNED, 0, &image); \
-    char **old = environ, **repaired = REPAIRED(&repair, old, image.asan);            \
+    char **old = environ, **repaired = REPAIRED(&repair, old, image.preload);            \
     if (repaired != old)                                                              \
         environ = repaired;                                                           \
     TYPE result = CALL_IT;                                                            \

@@ -91,9 +91,10 @@ static uint32_t read_arguments(const struct notice *notice, uint64_t at, char *t
     static uint64_t places[ARGUMENTS_MOST];
     static char text[PROBE_PATH_MAX];
     uint32_t count = 0;
+    size_t width = notice->narrow ? 4 : 8;
     bytes_clear(places, sizeof places);
     for (size_t i = 0; i < ARGUMENTS_MOST; i++) /* one by one: what follows the list may not be there */
-        if (memory_read(notice->thread, at + i * 8, &places[i], 8) != 8 || !places[i])
+        if (memory_read(notice->thread, at + i * width, &places[i], width) != (long)width || !places[i])
             break;
     *size = 0;
     for (; count < ARGUMENTS_MOST && places[count] && memory_text(notice->thread, places[count], text); count++) {
@@ -111,7 +112,7 @@ static const struct probe_exec *note_exec(const struct notice *notice, const cha
 {
     static char texts[TEXTS_MOST];
     size_t size = 0, length = path_length(path), script = path_length(image->script);
-    int answers = image->enters || image->reason == PROBE_STATIC || image->reason == PROBE_PRIVILEGED;
+    int answers = image->enters || image->narrow || image->reason == PROBE_STATIC || image->reason == PROBE_PRIVILEGED;
     uint32_t count = answers ? 0 : read_arguments(notice, arguments, texts, &size);
     struct probe_exec *note = log_claim(PROBE_EXEC, sizeof *note + length + script + 2 + size, NULL);
     if (!note)
@@ -174,7 +175,7 @@ static void executed(const struct notice *notice, int at, uint64_t path, uint64_
     target->exec = note_exec(notice, name, &image, arguments);
     if (image.reason == PROBE_PRIVILEGED && lost_its_right(target->pid))
         frame_gap(PROBE_DISARMED, target->pid, name);
-    else if (image.reason && image.reason != PROBE_STATIC && image.reason != PROBE_PRIVILEGED)
+    else if (image.reason && !image.narrow && image.reason != PROBE_STATIC && image.reason != PROBE_PRIVILEGED)
         frame_gap(image.reason, target->pid, name);
 }
 

@@ -16,21 +16,34 @@
 
 struct birth {
     uint64_t random, program, loader, secure;
+    int narrow; /* 32-bit */
 };
+
+static void take(struct birth *birth, uint64_t type, uint64_t value)
+{
+    switch (type) {
+    case AT_RANDOM: birth->random = value; break;
+    case AT_EXECFN: birth->program = value; break;
+    case AT_BASE: birth->loader = value; break;
+    case AT_SECURE: birth->secure = value; break;
+    default: break;
+    }
+}
 
 static int read_birth(int pid, struct birth *birth)
 {
-    Elf64_auxv_t entries[64];
-    long got = proc_read(pid, "/auxv", (char *)entries, sizeof entries);
+    union {
+        Elf64_auxv_t wide[64];
+        Elf32_auxv_t narrow[128];
+        char bytes[1024];
+    } entries;
+    long got = proc_read(pid, "/auxv", entries.bytes, sizeof entries);
     *birth = (struct birth){0};
-    for (long i = 0; i < got / (long)sizeof *entries && entries[i].a_type != AT_NULL; i++)
-        switch (entries[i].a_type) {
-        case AT_RANDOM: birth->random = entries[i].a_un.a_val; break;
-        case AT_EXECFN: birth->program = entries[i].a_un.a_val; break;
-        case AT_BASE: birth->loader = entries[i].a_un.a_val; break;
-        case AT_SECURE: birth->secure = entries[i].a_un.a_val; break;
-        default: break;
-        }
+    for (long i = 0; i < got / (long)sizeof *entries.wide && entries.wide[i].a_type != AT_NULL; i++)
+        take(birth, entries.wide[i].a_type, entries.wide[i].a_un.a_val);
+    birth->narrow = !birth->random;
+    for (long i = 0; birth->narrow && i < got / (long)sizeof *entries.narrow && entries.narrow[i].a_type != AT_NULL; i++)
+        take(birth, entries.narrow[i].a_type, entries.narrow[i].a_un.a_val);
     return birth->random != 0;
 }
 
@@ -90,7 +103,7 @@ static char **read_environment(int pid)
 static int preload_comes(const struct birth *birth, char *const *environment)
 {
     const char *preload = value_of(environment, "LD_PRELOAD="), *run = value_of(environment, "PROBE_RUN=");
-    if (!birth->loader || birth->secure || !preload || !run || !text_equal(run, frames_folder()))
+    if (!birth->loader || birth->narrow || birth->secure || !preload || !run || !text_equal(run, frames_folder()))
         return 0;
     for (; *preload; preload++)
         if (text_begins(preload, "/libprobe"))

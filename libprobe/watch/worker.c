@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/utsname.h>
 
+#include "filter.h"
 #include "worker.h"
 
 #ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
@@ -24,7 +25,14 @@ int listener_go_on(int listener, uint64_t id, int error)
 
 static int read_call(struct slot *slot)
 {
-    struct notice notice = {.call = &slot->call, .thread = (int)slot->call.pid, .now = frames_tick()};
+    int narrow = 0;
+#ifdef NARROW_ARCH
+    if (slot->call.data.arch == NARROW_ARCH) {
+        narrow = 1;
+        slot->call.data.nr = narrow_number(slot->call.data.nr);
+    }
+#endif
+    struct notice notice = {.narrow = narrow, .call = &slot->call, .thread = (int)slot->call.pid, .now = frames_tick()};
     notice.target = notice.thread > 0 ? target_of(notice.thread, notice.now) : NULL;
     if (!notice.target)
         return 0;

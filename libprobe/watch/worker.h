@@ -63,6 +63,7 @@ struct notice {
     const struct seccomp_notif *call;
     struct target *target;
     int thread;
+    int narrow; /* pointers in its memory are four bytes wide */
     int64_t now;
 };
 

@@ -18,7 +18,8 @@ TEXTS: dict[GapReason, tuple[str, str]] = {
     ),
     GapReason.FOREIGN: (
         "{about} is built for another word size or machine, so what it read and wrote was not seen",
-        "use a build of it for this machine's own architecture",
+        "record 32-bit programs on x86-64 with --static=watch, or use a build for this machine's own"
+        " architecture",
     ),
     GapReason.UNREADABLE: (
         "{about} could not be read, so whether it can be recorded is not known",

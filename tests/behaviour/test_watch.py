@@ -18,6 +18,7 @@ import pytest
 
 from calls.frames import Frame, frames, lost
 from calls.recorded import program
+from conftest import absent
 from probe_core.capture.spool import Spool
 from probe_core.model import Act, GapReason
 from probe_core.stitch import stitch
@@ -169,6 +170,57 @@ def test_musl(tmp_path: Path, needs) -> None:
     seen = watch(tmp_path, program("watched", "-static", compiler="musl-gcc"), "threads")
     assert seen.result.stdout == "0\n"
     assert sum(frame.more["count"] for frame in seen.of("READ") if frame.path.endswith("/input")) == 8 * 500
+
+
+NARROW = ("-m32", "-pthread", "-idirafter", "/usr/include/x86_64-linux-gnu")
+
+
+@pytest.fixture(params=["static", "dynamic"])
+def narrow(request: pytest.FixtureRequest) -> Path:
+    """A 32-bit program on x86-64, which no preload can enter either way."""
+    if os.uname().machine != "x86_64":
+        pytest.skip("only x86-64 has another word size that is watched")
+    try:
+        return program("watched", *NARROW, *(["-static"] if request.param == "static" else []))
+    except subprocess.CalledProcessError:
+        absent("gcc -m32 does not work: sudo apt-get install libc6-dev-i386 lib32gcc-$(gcc -dumpversion)-dev")
+        raise
+
+
+def test_another_word_size(narrow: Path, tmp_path: Path) -> None:
+    seen = watch(tmp_path, narrow, "opens", "5")
+    assert (seen.result.stdout, seen.result.stderr) == ("0 0\n", "")
+    (start,) = seen.of("START")
+    assert start.texts[:5] == [str(narrow), str(tmp_path), str(narrow), "opens", "5"]
+    (read,) = (frame for frame in seen.of("READ") if frame.path == str(tmp_path / "input"))
+    assert read.more["count"] == 5
+    assert [frame.more["status"] for frame in seen.of("EXIT")] == [0]
+    assert seen.gaps() == []
+
+
+@pytest.mark.parametrize("how", "sfv")
+def test_another_word_size_and_back(how: str, narrow: Path, static: Path, tmp_path: Path) -> None:
+    """From a shell through a 32-bit program to one of this machine's own, and to a static one."""
+    for inner in (["/bin/cat", "input"], [str(static), "opens", "2"]):
+        place = tmp_path / Path(inner[0]).name
+        place.mkdir()
+        seen = watch(place, "sh", "-c", f"{narrow} start-{how} {' '.join(inner)}; :")
+        assert seen.result.stderr == ""
+        assert "input" in {Path(frame.path).name for frame in seen.of("READ")}
+        assert seen.gaps() == []
+        graph = stitch(Spool(place / "spool").runs()[0], [])
+        assert not graph.gaps
+        last = graph.execs[-1]
+        assert os.fsdecode(last.arguments[0]) == inner[0]
+
+
+def test_another_word_size_by_default(narrow: Path, tmp_path: Path) -> None:
+    """A gap, and no complaint of its loader about our library."""
+    seen = watch(tmp_path, "sh", "-c", f"{narrow} opens 2; :", policy="")
+    assert (seen.result.stdout, seen.result.stderr) == ("0 0\n", "")
+    (gap,) = stitch(Spool(tmp_path / "spool").runs()[0], []).gaps
+    assert gap.reason is GapReason.FOREIGN
+    assert "--static=watch" in gap.remedy
 
 
 def test_threads(static: Path, tmp_path: Path) -> None:
