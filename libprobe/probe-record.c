@@ -1,7 +1,7 @@
 /*
  * probe-record: one static file that records a command. It carries libprobe inside, makes
  * the run's folder, runs the command as the terminal expects, and ends as the command ended.
- * Under the name probe-sh it is a shell for make (launch-shell.c).
+ * Under the names probe-sh and sh it is a shell for make (launch-shell.c).
  */
 #include "launch.h"
 
@@ -213,7 +213,7 @@ void start(long *stack)
     size_t count = (size_t)*stack;
     char **arguments = (char **)(stack + 1), **environment = arguments + count + 1;
     struct request request = {.environment = environment};
-    if (count && text_equal(base_name(arguments[0]), "probe-sh"))
+    if (count && (text_equal(base_name(arguments[0]), "probe-sh") || text_equal(base_name(arguments[0]), "sh")))
         shell_main(arguments, environment);
     if (count > 1 && text_equal(arguments[0], WATCH_HELPER))
         watched_main(arguments + 1, environment);

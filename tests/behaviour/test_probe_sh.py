@@ -12,6 +12,7 @@ import pytest
 from recording import LAUNCHER, environment
 
 SHELL = LAUNCHER.parent / "probe-sh"
+NAMED_SH = LAUNCHER.parent.parent / "share" / "probe" / "sh"
 MAKEFILE = """
 all: a b c d e f g h
 a b c d e f g h:
@@ -112,7 +113,7 @@ def test_a_whole_recipe_runs_as_make_runs_it(tmp_path: Path, needs) -> None:
     needs("make")
     text = '.ONESHELL:\nout:\n\t@a=1\n\t  -@b="x\\\n\t-y"; echo $$a $$b > $@\n\t+@test -f $@\n'
     results = []
-    for words in ([], [f"SHELL={SHELL}"]):
+    for words in ([], [f"SHELL={SHELL}"], [f"SHELL={NAMED_SH}"]):
         (tmp_path / "Makefile").write_text(text)
         env = {**environment(), "PROBE_SPOOL": os.environ["PROBE_SPOOL"]}
         done = subprocess.run(
@@ -120,8 +121,9 @@ def test_a_whole_recipe_runs_as_make_runs_it(tmp_path: Path, needs) -> None:
         )
         results.append((done.returncode, done.stdout, done.stderr, (tmp_path / "out").read_text()))
         (tmp_path / "out").unlink()
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
     assert results[0][0] == 0
+    assert len(runs()) == 2, "one for each recorded make"
 
 
 def test_help_tells_the_limits() -> None:

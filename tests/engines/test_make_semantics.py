@@ -324,3 +324,36 @@ def test_make_tells_where_a_rule_stands_and_what_its_recipe_says(tmp_path: Path)
     assert declaration is not None
     facts = declaration.facts
     assert (facts["makefile"], facts["line"], facts["recipe"]) == (str(place / "Makefile"), 3, "@cp $< $@")
+
+
+def test_concurrent_makes_tear_no_declaration(tmp_path: Path) -> None:
+    long = [f"../in/{'x' * 80}-{number}" for number in range(150)]  # more than a page of them
+    leaf = f"all: a b c d\na b c d: {' '.join(long)}\n\t@: $@\n.PHONY: all a b c d\n"
+    names = [f"m{number}" for number in range(12)]
+    top = f"all: {' '.join(names)}\n{' '.join(names)}: ; @$(MAKE) -s -C $@\n.PHONY: all {' '.join(names)}\n"
+    place = write(
+        tmp_path / "w", {"Makefile": top} | {f"{name}/Makefile": leaf for name in names}
+        | {file.removeprefix("../"): "" for file in long},
+    )  # fmt: skip
+    workflow, done = record(["make", "-j8"], place)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not workflow.graph.gaps
+    told = [step.declaration for step in workflow.graph.steps if step.name in "abcd"]
+    assert len(told) == 4 * len(names)
+    wanted = tuple(os.fsencode(place / "in" / file.rpartition("/")[2]) for file in long)
+    assert all(one is not None and one.inputs == wanted for one in told)
+
+
+def test_a_make_deep_inside_a_script_declares_its_targets(tmp_path: Path) -> None:
+    files = {
+        "go.py": "import subprocess, sys\nsys.exit(subprocess.run(['sh', '-c', './a.sh']).returncode)\n",
+        "a.sh": "#!/bin/sh\nenv -u NOTHING nice make -C w -j2 && echo done\n",
+        "w/Makefile": "all: x y\nx y: in | d ; @cp in $@\nd: ; @mkdir d\n",
+        "w/in": "in",
+    }
+    place = write(tmp_path / "p", files)
+    (place / "a.sh").chmod(0o755)
+    workflow, done = record(["record", "python3", "go.py"], place)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "done")
+    assert workflow.names == ["d", "x", "y"]
+    assert said(workflow, "x") == [Said(["w/in"], ["w/d"], ["w/x"])]
