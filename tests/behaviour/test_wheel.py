@@ -18,6 +18,8 @@ PACKAGES = {
     "probe_core",
     "probe_make",
     "probe_nextflow",
+    "probe_ninja",
+    "probe_script",
     "probe_snakemake",
     "snakemake_executor_plugin_probe",
     "snakemake_executor_plugin_probe_cluster_generic",

@@ -120,10 +120,8 @@ def calls_seen(trace: Trace) -> dict[int, list[int]]:
         if kind not in (Kind.READ, Kind.LOOKUP, Kind.WRITE, Kind.REMOVE):
             continue
         path = trace.paths[trace.path[row]]
-        if path.endswith(b"/vfork-child"):
-            seen.setdefault(trace_slot(trace, row), []).append(0)
         if (named := NAME.search(path)) is None:
-            assert b"/work/" not in path or path.endswith(b"/vfork-child"), path
+            assert b"/work/" not in path, path
             continue
         sort, slot, number = named[1], int(named[2]), int(named[3] or 0)
         calls = seen.setdefault(slot, [])
@@ -139,12 +137,3 @@ def calls_seen(trace: Trace) -> dict[int, list[int]]:
                 last[trace.image[row]] = slot
     return seen
 
-
-def trace_slot(trace: Trace, row: int) -> int:
-    """The slot of a vfork child: one more than that of the program whose memory it borrowed."""
-    for earlier in range(row, -1, -1):
-        if trace.image[earlier] == trace.image[row] and trace.path[earlier] != 0xFFFFFFFF:
-            named = NAME.search(trace.paths[trace.path[earlier]])
-            if named:
-                return int(named[2]) + 1
-    raise AssertionError("a vfork child without a parent")

@@ -26,12 +26,12 @@ TIMED = [
 ]
 STEPPED = [
     # mode, calls, instructions to go over, a kill at every so many of them in `make test`, in `make prove`
-    ("plain", "1", 20000, 97, 5),
-    ("folds", "2", 20000, 97, 5),
-    ("writes", "1", 20000, 97, 7),
-    ("forks", "1", 20000, 97, 7),
-    ("vforks", "1", 20000, 53, 2),
-    ("execs", "1", 3000, 53, 5),
+    ("plain", "1", 20000, 151, 5),
+    ("folds", "2", 20000, 151, 5),
+    ("writes", "1", 20000, 151, 7),
+    ("forks", "1", 20000, 151, 7),
+    ("vforks", "1", 20000, 97, 2),
+    ("execs", "1", 3000, 97, 5),
 ]
 table: list[str] = []
 

@@ -111,18 +111,24 @@ static void forks(void)
     }
 }
 
-/* The child borrows the parent's memory: killed in the middle of a note, it leaves that to the parent. */
+/*
+ * The child borrows the parent's memory: killed in the middle of a note, it leaves that to the parent, who
+ * goes on in the same block, and looks the same name up again.
+ */
 static void vforks(void)
 {
     unsigned number = acknowledged_slot(page), its = acknowledged_slot(page);
+    char name[64];
+    snprintf(name, sizeof name, "fold-%u", its);
     open_one(number, 0, "");
     pid_t child = vfork();
     if (child == 0) {
         now();
-        MARKED(&page->slots[its], access("vfork-child", F_OK));
+        MARKED(&page->slots[its], access(name, F_OK));
         _exit(0);
     }
     waitpid(child, NULL, 0);
+    MARKED(&page->slots[its], access(name, F_OK));
     for (unsigned long i = 1; i < 10; i++)
         open_one(number, i, "");
 }
