@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -183,3 +184,75 @@ def test_a_node_that_does_not_see_the_spool(tmp_path: Path, monkeypatch: pytest.
     (job,) = [one for one in inner if one.graph.run.outer_run == outer.graph.run.id or one.names == ["a"]]
     assert job.reads("a") >= {"in.txt", "hidden.txt"}
     assert not list((directory / ".snakemake" / "probe").iterdir())
+
+
+ENDINGS = {
+    "Snakefile": """rule all:
+    input: "bad.txt", "big.txt", "cancelled.txt"
+rule bad:
+    output: "bad.txt"
+    shell: "cat in.txt > {output}; exit 5"
+rule big:
+    output: "big.txt"
+    resources: mem_mb=300
+    shell: "cat in.txt > begun-big.txt; python3 -c 'import time; a = b\\"x\\" * (900 << 20); time.sleep(60)'"
+rule cancelled:
+    output: "cancelled.txt"
+    shell: "cat in.txt > begun-cancelled.txt; scancel $SLURM_JOB_ID; sleep 60"
+""",
+    "in.txt": "in\n",
+}
+
+
+@pytest.mark.slow
+def test_slurm_failures_memory_and_cancelling(slurm: Path, tmp_path: Path) -> None:
+    """What a job had done before it failed, was killed or cancelled is there; how it ended too."""
+    directory = write(tmp_path / "w", ENDINGS)
+    words = ["--executor", "slurm", *(word.format("slurm") for word in SLURM), "--keep-going"]
+    workflow, done = record(["snakemake", *words], directory, SLURM_CONF=str(slurm / "slurm.conf"))
+    assert done.returncode == 1, done.stderr
+    assert {name: workflow.step(name).status for name in ("bad", "big", "cancelled")} == {
+        "bad": 5,
+        "big": None,  # killed with its Snakemake, which could not tell
+        "cancelled": 128 + signal.SIGTERM,
+    }
+    for name in ("big", "cancelled"):
+        assert workflow.reads(name) >= {"in.txt"}
+        assert workflow.writes(name) >= {f"begun-{name}.txt"}
+        declaration = workflow.step(name).declaration
+        assert declaration is not None
+        assert declaration.facts["cluster"]["host"] == "node1"
+
+
+ARRAY = {
+    "Snakefile": """rule all:
+    input: expand("part-{i}.txt", i=[1, 2, 3])
+rule part:
+    input: "in.txt"
+    output: "part-{i}.txt"
+    shell: "cat {input} hidden.txt > {output}"
+""",
+    "in.txt": "in\n",
+    "hidden.txt": "hidden\n",
+}
+
+
+@pytest.mark.slow
+def test_slurm_arrays(slurm: Path, tmp_path: Path) -> None:
+    """Each task of an array that the executor submits is a step."""
+    directory = write(tmp_path / "w", ARRAY)
+    words = ["--executor", "slurm", *(word.format("slurm") for word in SLURM), "--slurm-array-jobs", "all"]
+    command = ["timeout", "150", "probe", "snakemake", *words]
+    done = run(command, directory, SLURM_CONF=str(slurm / "slurm.conf"))
+    if "unrecognized arguments: --slurm-array-jobs" in done.stderr:
+        pytest.skip("this snakemake-executor-plugin-slurm has no job arrays")
+    assert done.returncode == 0, done.stderr
+    workflow = newest("snakemake")
+    clusters = []
+    for name in ("part (i=1)", "part (i=2)", "part (i=3)"):
+        assert workflow.reads(name) >= {"in.txt", "hidden.txt"}
+        declaration = workflow.step(name).declaration
+        assert declaration is not None
+        clusters.append(declaration.facts["cluster"])
+    assert len({one["array"] for one in clusters}) == 1
+    assert len({one["job"] for one in clusters}) == 3
