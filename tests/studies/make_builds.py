@@ -102,7 +102,7 @@ def _member(facts: Any) -> str:
 
 def _made(package: str, place: Path, word: str) -> subprocess.CompletedProcess[str]:
     packages.fresh(package, place)
-    done = packages.make(package, place, word)
+    done = packages.make(place, word)
     if done.returncode:
         raise SystemExit(f"{package} cannot be built: {done.stderr[-500:]}")
     return done
@@ -115,8 +115,7 @@ def _built(package: str, place: Path, word: str) -> tuple[list[str], dict[str, b
 
 def _recorded(package: str, place: Path) -> tuple[list[str], dict[str, bytes], Workflow]:
     packages.fresh(package, place)
-    words = packages.PACKAGES.get(package, ())
-    done = run(["timeout", str(packages.PATIENCE), "probe", "make", "-j2", *words], place)
+    done = run(["timeout", str(packages.PATIENCE), "probe", "make", "-j2"], place)
     if done.returncode:
         raise SystemExit(f"{package} cannot be built recorded: {done.stderr[-500:]}")
     return sorted(done.stdout.splitlines()), contents(place), newest("make")
@@ -138,10 +137,8 @@ def row(result: dict[str, Any]) -> str:
         f"{name}: {', '.join(result[name][:5])}" for name in ("different", "missing", "extra") if result[name]
     ]
     wrong += [] if result["output"] else ["what make printed"]
-    cells = [
-        f"{result['package']} {result['version']}", str(result["files"]), ", ".join(result["unstable"]) or "–",
-        str(result["targets"]), "; ".join(wrong) or "nothing",
-    ]  # fmt: skip
+    cells = [f"{result['package']} {result['version']}", str(result["files"])]
+    cells += [", ".join(result["unstable"]) or "–", str(result["targets"]), "; ".join(wrong) or "nothing"]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -152,10 +149,11 @@ def table(results: list[dict[str, Any]]) -> str:
     lines = [
         "# Source packages built with and without `probe make`",
         "",
-        f"{datetime.date.today():%Y-%m-%d}, {said.splitlines()[0]}, `make -j2`, by `tests/studies/make_builds.py`: "
-        f"{right} of {len(results)} packages are built alike, and their steps are the targets of `make --trace`.",
+        f"{datetime.date.today():%Y-%m-%d}, {said.splitlines()[0]}, `make -j2`; by "
+        f"`tests/studies/make_builds.py`: {right} of {len(results)} packages are built alike, and their "
+        "steps are the targets of `make --trace`.",
         "",
-        "| package | files compared | differ between two plain builds | targets made | different when recorded |",
+        "| package | files compared | differ between plain builds | targets made | different when recorded |",
         "|---|---|---|---|---|",
         *map(row, results),
     ]
