@@ -239,7 +239,8 @@ def test_images_of_other_kinds(
     else:
         _narrow(needs, tmp_path, program)
     _import(image, f"localhost/{kind}:1", podman)
-    directory = workflow_of(tmp_path / "w", by_podman(podman, f"localhost/{kind}:1").replace("env.FOO", "// "))
+    configuration = by_podman(podman, f"localhost/{kind}:1").replace("env.FOO", "// ")
+    directory = workflow_of(tmp_path / "w", configuration)
     (directory / "main.nf").write_text(TASK)
     workflow, done = record(["nextflow", "run", "main.nf"], directory, **around, **podman)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import nextflow.file.FileHolder;
+import nextflow.file.FilePorter;
 import nextflow.processor.TaskConfig;
 import nextflow.processor.TaskProcessor;
 import nextflow.processor.TaskRun;
@@ -122,6 +123,8 @@ final class Tasks {
                 Object source = file.getSourceObj();
                 if (source instanceof Path path && !Told.path(path).equals(one.get("path"))) {
                     one.put("source", Told.path(path));
+                } else if (source instanceof Path path && path.toString().contains("/stage-")) {
+                    Told.put(one, "source", () -> fetchedFrom(path, task));
                 } else if (source instanceof CharSequence) {
                     one.put("text", true); // a value that Nextflow wrote to a file
                 }
@@ -131,10 +134,22 @@ final class Tasks {
         return all;
     }
 
+    /** What Nextflow copied from elsewhere is a task's input under the copy's name; its porter knows the other. */
+    private static Path fetchedFrom(Path copy, TaskRun task) {
+        FilePorter porter = task.getProcessor().getSession().getFilePorter();
+        for (FilePorter.FileCopy one : List.copyOf(porter.getStagingTransfers().keySet())) {
+            if (copy.equals(one.getTarget())) {
+                return one.getSource();
+            }
+        }
+        return null;
+    }
+
     private static Map<String, Object> values(TaskRun task) {
         Map<String, Object> all = new LinkedHashMap<>();
         for (Map.Entry<InParam, Object> entry : task.getInputs().entrySet()) {
-            if (entry.getKey() instanceof ValueInParam) {
+            boolean nameless = "$".equals(entry.getKey().getName()); // Nextflow's own, of a process without inputs
+            if (entry.getKey() instanceof ValueInParam && !nameless) {
                 all.put(entry.getKey().getName(), Told.plain(entry.getValue()));
             }
         }
