@@ -53,6 +53,8 @@ class Declared:
     Facts that `probe check` knows, of a run or a declaration (absolute paths, or mappings with ``path``):
     ``own_paths``, ``workflow_files`` and ``script`` are the engine's own and never findings; ``phony`` (of a
     declaration) tells whether the rule makes nothing, where its outputs do not tell. Of a declaration too:
+    ``patterns``, the names of its outputs as the rule writes them; ``container`` and ``conda``, the image
+    and the environment that the rule names; ``scheduler`` and ``chains_rebuild``, see `probe_core.ask.order`;
     ``settled``, until when (ns) the engine itself may have changed the times of its outputs, unrecorded.
     Of a run: ``bookkeeping``, folders of ``own_paths`` with files for each step that only the engine reads;
     nothing is asked of them on the disk.

@@ -1,5 +1,6 @@
 """What the declarations of a run say comes before what: rules lead from a step's inputs to the steps that
-make them, and on to theirs. Steps are compared only below one scheduler (``facts["scheduler"]`` of their
+make them, and on to theirs (``facts["chains_rebuild"]``: the engine makes such a chain anew from its
+beginning). Steps are compared only below one scheduler (``facts["scheduler"]`` of their
 declarations: what put them in order); of steps below two schedulers nothing is told.
 
 Names that are declared as inputs and had no step of their own stand in ``facts["without_steps"]`` of the
@@ -9,6 +10,7 @@ run, when the engine can tell: objects with ``output``, ``inputs`` and ``order_o
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,10 +48,29 @@ class Order:
         sides = self._sides(one, other)
         if sides is None:
             return False
+        if self._leads_to(sides[0], sides[1]):
+            return False
         first, second = self.before(sides[0]), self.before(sides[1])
         if sides[1] in first.steps or sides[0] in second.steps:
             return False
         return first.complete and second.complete
+
+    def _leads_to(self, step: int, other: int) -> bool:
+        """Tell whether ``other`` comes before ``step``, nearest ones first: mostly it is the next one."""
+        seen: set[bytes] = set()
+        waiting = deque(path for path, _ in self._edges(step, usual=True))
+        while waiting:
+            path = waiting.popleft()
+            if path in seen:
+                continue
+            seen.add(path)
+            makers = self._makers.get(path, ())
+            if other in makers:
+                return True
+            for maker in makers:
+                waiting.extend(before for before, _ in self._edges(maker, usual=True))
+            waiting.extend(before for some in self._behind.get(path, ()) for before in some)
+        return False
 
     def _sides(self, one: int | None, other: int | None) -> tuple[int, int] | None:
         """Give the outermost steps that differ, when one scheduler put both in order."""

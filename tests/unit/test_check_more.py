@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from graphs import Building
 from probe_core.ask.check import check
+from probe_core.ask.order import Order
 from probe_core.model import Act, GapReason, RunGraph
 
 CC = b"/usr/bin/cc"
@@ -287,3 +289,22 @@ def test_a_hidden_folder_in_which_a_step_works_hides_nothing() -> None:
         ("undeclared-input", "count", b"/w/.test/codes.txt"),
         ("undeclared-output", "count", b"/w/.test/left"),
     ]
+
+
+def test_a_long_chain_is_not_walked_to_its_end_for_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Building()
+    for number in range(60):
+        before, after = b"/w/%d" % number, b"/w/%d" % (number + 1)
+        one = run.exec(CC, step=run.step(f"s{number}", inputs=[before], outputs=[after]))
+        run.read(one, before)
+        run.write(one, after)
+    looked: list[int] = []
+    edges = Order._edges
+
+    def counted(self: Order, step: int, *, usual: bool) -> Iterator[tuple[bytes, bool]]:
+        looked.append(step)
+        return edges(self, step, usual=usual)
+
+    monkeypatch.setattr(Order, "_edges", counted)
+    assert found(run.graph()) == []
+    assert len(looked) < 4 * 60
