@@ -9,10 +9,10 @@ number is the place in the run's list. Accesses are columns, not objects (10^6 o
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, overload
 
 
 class RunState(StrEnum):
@@ -177,6 +177,45 @@ class Act(IntEnum):
     INHERITED_WRITE = 12
 
 
+class Versions(Sequence[FileVersion]):
+    """File versions by number. Those that were only missing come last, and are made when they are asked for.
+
+    A run may look for 10⁶ paths that are nowhere: as objects they would take 200 MB, and seconds.
+    """
+
+    __slots__ = ("absent", "place", "told")
+
+    def __init__(
+        self, told: list[FileVersion], absent: Sequence[bytes], place: Callable[[bytes], tuple[str, bytes]]
+    ) -> None:
+        """``place`` gives the volume of an absent path, and the path inside it."""
+        self.told, self.absent, self.place = told, absent, place
+
+    def __len__(self) -> int:
+        return len(self.told) + len(self.absent)
+
+    @overload
+    def __getitem__(self, at: int) -> FileVersion: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[FileVersion]: ...
+    def __getitem__(self, at: int | slice) -> FileVersion | list[FileVersion]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(*at.indices(len(self)))]
+        number = range(len(self))[at]
+        if number < len(self.told):
+            return self.told[number]
+        path = self.absent[number - len(self.told)]
+        nothing = (None,) * 6
+        return FileVersion(
+            number, path, 0, "missing", *nothing, *self.place(path), None, None, None, None, Proof.ASSUMED
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(slots=True)
 class Accesses:
     """Columns of equal length; row i is one access. Ordered by ``first``."""
@@ -253,7 +292,7 @@ class RunGraph:
     steps: list[Step] = field(default_factory=list)
     processes: list[Process] = field(default_factory=list)
     execs: list[Exec] = field(default_factory=list)
-    versions: list[FileVersion] = field(default_factory=list)
+    versions: Sequence[FileVersion] = field(default_factory=list)
     accesses: Accesses = field(default_factory=Accesses)
     channels: list[Channel] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)

@@ -50,6 +50,9 @@ class PaperFiles:
     def fact(self, path: bytes) -> Fact:
         return self.facts.get(path, MISSING)
 
+    def absent(self, path: bytes) -> bool:
+        return os.path.normpath(path) == path and path not in self.facts
+
     def volume(self, path: bytes) -> tuple[Volume, bytes]:
         return self.volume_of_all, path
 

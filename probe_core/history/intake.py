@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from probe_core.capture.living import boot_id, is_alive
 from probe_core.errors import ProbeError, SpoolError
+from probe_core.history.missing import told
 from probe_core.model import RunGraph, RunState
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class _Known:
         """Keep the digests that had to be taken; not of files so new that a write may share their times."""
         before = time.time_ns() - SETTLED
         new: dict[Identity, str] = {}
-        for one in graph.versions:
+        for one in told(graph.versions):
             if (
                 one.digest
                 and one.inode is not None

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 
 from probe_core.history.packing import column, packed_column, packed_texts, texts
-from probe_core.model import FileVersion, Proof
+from probe_core.model import FileVersion, Proof, Versions
 
 KIND = "missing"
 _SAME, _OTHER = b"=", b":"  # the path inside the volume: as the path, or another
@@ -36,18 +36,33 @@ def is_plain(one: FileVersion) -> bool:
     )
 
 
+def told(versions: Iterable[FileVersion]) -> Iterable[FileVersion]:
+    """Give the versions that exist as objects: all but plain missing ones."""
+    return versions.told if isinstance(versions, Versions) else versions
+
+
 def packed_missing(versions: Iterable[FileVersion]) -> bytes:
     """Pack plain missing versions; `missing` gives them back."""
-    some = [one for one in versions if is_plain(one)]
+    some = [one for one in told(versions) if is_plain(one)]
+    numbers, ordinals = array("I", (one.number for one in some)), array("Q", (one.ordinal for one in some))
     kinds: dict[tuple[str, str], int] = {}
     which = array("I", (kinds.setdefault((one.volume, one.proof), len(kinds)) for one in some))
-    inside = (_SAME if one.volume_path == one.path else _OTHER + one.volume_path for one in some)
+    paths = [one.path for one in some]
+    inside = [_SAME if one.volume_path == one.path else _OTHER + one.volume_path for one in some]
+    if isinstance(versions, Versions):
+        paths += versions.absent
+        numbers.extend(range(len(versions.told), len(versions)))
+        ordinals.frombytes(bytes(ordinals.itemsize * len(versions.absent)))
+        for path in versions.absent:
+            volume, within = versions.place(path)
+            which.append(kinds.setdefault((volume, Proof.ASSUMED), len(kinds)))
+            inside.append(_SAME if within == path else _OTHER + within)
     blocks = (
-        packed_column(array("I", (one.number for one in some))),
-        packed_column(array("Q", (one.ordinal for one in some))),
+        packed_column(numbers),
+        packed_column(ordinals),
         packed_column(which),
         json.dumps(list(kinds)).encode(),
-        zlib.compress(packed_texts(one.path for one in some), 1),
+        zlib.compress(packed_texts(paths), 1),
         zlib.compress(packed_texts(inside), 1),
     )
     return b"".join(struct.pack("<Q", len(block)) + block for block in blocks)

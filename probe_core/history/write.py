@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from probe_core.history import schema
 from probe_core.history.connection import Connection, Row
-from probe_core.history.missing import is_plain, packed_missing
+from probe_core.history.missing import is_plain, packed_missing, told
 from probe_core.history.packing import (
     access_parts,
     packed_declaration,
@@ -78,12 +78,12 @@ def _texts(graph: RunGraph) -> Iterator[bytes]:
         yield packed_texts(one.arguments)
         yield packed_texts(one.libraries)
     yield from map(packed_variables, graph.environments)
-    for version in graph.versions:
+    for version in told(graph.versions):
         if is_plain(version):
             continue
         yield version.path
         yield version.volume_path
-    yield from (packed_text(one) or b"" for one in {version.volume for version in graph.versions})
+    yield from (packed_text(one) or b"" for one in {version.volume for version in told(graph.versions)})
 
 
 def _run_row(key: int, graph: RunGraph) -> Row:
@@ -145,8 +145,8 @@ def _environment_rows(key: int, graph: RunGraph, ids: dict[bytes, int]) -> Itera
 
 
 def _version_rows(key: int, graph: RunGraph, ids: dict[bytes, int]) -> Iterator[Row]:
-    volumes = {one: ids[packed_text(one) or b""] for one in {version.volume for version in graph.versions}}
-    for one in graph.versions:
+    volumes = {one: ids[packed_text(one) or b""] for one in {one.volume for one in told(graph.versions)}}
+    for one in told(graph.versions):
         if is_plain(one):
             continue
         yield (

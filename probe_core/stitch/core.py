@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -11,7 +11,18 @@ from operator import itemgetter
 
 from probe_core.capture.trace import NONE, Kind, Trace
 from probe_core.hooks import Declared
-from probe_core.model import Exec, FileVersion, Gap, GapReason, Process, Run, RunGraph, RunState, Variable
+from probe_core.model import (
+    Exec,
+    FileVersion,
+    Gap,
+    GapReason,
+    Process,
+    Run,
+    RunGraph,
+    RunState,
+    Variable,
+    Versions,
+)
 from probe_core.stitch.assemble import NEVER_THERE, UNREAD, Assembly
 from probe_core.stitch.channels import channels_of
 from probe_core.stitch.columns import BULK, OUTSIDE, WALKED, Plain, Row, bulk, merge, split, survey
@@ -24,6 +35,7 @@ from probe_core.stitch.found import found_steps
 from probe_core.stitch.gaps import gap, gap_of_engine
 from probe_core.stitch.inherited import Inherited, settle_makers
 from probe_core.stitch.inside import settle_inside
+from probe_core.stitch.never import Never
 from probe_core.stitch.past_libc import past_libc
 from probe_core.stitch.processes import Tree, grow
 from probe_core.stitch.programs import Programs
@@ -141,6 +153,7 @@ class _Stitching:
         graph.channels = channels_of(self.tape, self.tree, self.exec_of)
         self._accesses(graph, walk, mask, plain, names, marks, assembly)
         settle_inside(graph)
+        graph.versions = Versions(list(graph.versions), *self._never())
         own = [replace(one, exec=self.exec_of[one.exec]) for one in inherited.gaps if one.exec is not None]
         self._gaps(graph, [*own_gaps, *own, *gaps, *steps.gaps], steps)
         return graph
@@ -155,12 +168,16 @@ class _Stitching:
             for index in (trace.path[row], trace.second[row]):
                 if index != NONE and trace.paths[index].startswith(b"/"):
                     hot.update(lead(index))
-        looked = plain.seen | plain.missed
-        leads = names.leads(looked)
-        if plain.missed:  # names (and ends of links) that were there at one time and missing at another
-            absent = set(chain.from_iterable(map(lead, plain.missed)))
-            hot |= absent.intersection(chain.from_iterable(map(lead, plain.seen | plain.odd)))
+        self.never = Never(trace, plain, self.files)
+        missed = plain.missed.difference(self.never.index_of.values())
+        names.leads(plain.seen | missed)
         hot |= inherited.resolve(names, self.files, (lead(path).name for path in sorted(plain.seen)))
+        missed.update(self.never.leave(names))
+        if missed:  # names (and ends of links) that were there at one time and missing at another
+            absent = set(chain.from_iterable(map(lead, missed)))
+            hot |= absent.intersection(chain.from_iterable(map(lead, plain.seen | plain.odd)))
+        looked = plain.seen | missed
+        leads = names.leads(looked)
         marks = bytearray(len(trace.paths) + 1)
         fact, paths, first_read = self.files.fact, names.paths, plain.first_read
         for path in looked:
@@ -202,8 +219,8 @@ class _Stitching:
     def _found(self, names: Names, plain: Plain, marks: bytearray) -> dict[int, int]:
         """The names that bulk rows touch, with when they were first read (or UNREAD, or ABSENT)."""
         found: dict[int, int] = {}
-        leads, first_read = names.leads(()), plain.first_read
-        for path in plain.missed:
+        leads, first_read = names.leads(self.never.leave(names)), plain.first_read
+        for path in plain.missed.difference(self.never.index_of.values()):
             if marks[path] == BULK:
                 found[(leads[path] or _NOT_OURS)[0]] = NEVER_THERE
         for path in plain.seen:
@@ -219,10 +236,12 @@ class _Stitching:
         assembly: Assembly,
     ) -> None:  # fmt: skip
         version_of = [0] * len(self.trace.paths)
-        number_of, leads = assembly.number_of, names.leads(())
-        for path in plain.seen | plain.missed:
+        number_of, leads, never = assembly.number_of, names.leads(()), self.never.index_of
+        for path in (plain.seen | plain.missed).difference(never.values()):
             if marks[path] == BULK:
                 version_of[path] = number_of[(leads[path] or _NOT_OURS)[0]]
+        for number, index in enumerate(map(never.__getitem__, sorted(never)), len(assembly.sheets)):
+            version_of[index] = number
         exec_of_image = [self.exec_of[program] if program >= 0 else 0 for program in self.tree.of_image]
         base = bulk(self.trace, mask, plain.failed, exec_of_image, version_of)
         walk.accesses.sort(key=itemgetter(0))  # a fold's second half may come late
@@ -232,6 +251,16 @@ class _Stitching:
             for first, program, draft, act, last, count, error in walk.accesses
         )
         graph.accesses = merge(base, more)
+
+    def _never(self) -> tuple[list[bytes], Callable[[bytes], tuple[str, bytes]]]:
+        """The paths that were never there, redacted and in order, and where each would lie."""
+        volume = self.files.volume
+
+        def place(path: bytes) -> tuple[str, bytes]:
+            found, inside = volume(path)
+            return found.name, inside
+
+        return list(map(self.redactor.path, sorted(self.never.index_of))), place
 
     def _clean(self, version: FileVersion) -> FileVersion:
         path = self.redactor.path(version.path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from probe_core.stitch.files import FileFacts
@@ -96,6 +96,10 @@ class Names:
             found = self._numbers[canonical] = len(self.paths)
             self.paths.append(canonical)
         return found
+
+    def known(self, among: Mapping[bytes, object]) -> list[bytes]:
+        """Those of ``among`` that are canonical names by now."""
+        return [path for path in self._numbers if path in among]
 
     def lead(self, index: int) -> Lead:
         """Resolve one path of the trace."""

@@ -38,6 +38,10 @@ class DistantFacts:
         """Missing, as if it had been removed since."""
         return self._here.fact(path) if self._is_shared(path) else MISSING
 
+    def absent(self, path: bytes) -> bool:
+        """Asked only of what is served to both."""
+        return self._is_shared(path) and self._here.absent(path)
+
     def volume(self, path: bytes) -> tuple[Volume, bytes]:
         """One volume for all that is there."""
         if self._is_shared(path):

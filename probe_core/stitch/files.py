@@ -41,6 +41,8 @@ class Volume(NamedTuple):
 
 
 MISSING = Fact("missing")
+WORTH_LISTING = 16  # names asked for in a folder, from which on its list is cheaper than asking for each
+_UNLISTED: frozenset[bytes] = frozenset({b"not listed yet"})
 NO_VOLUME = Volume("unknown", b"/", b"/", False)
 
 
@@ -55,6 +57,9 @@ class FileFacts(Protocol):
 
     def fact(self, path: bytes) -> Fact:
         """What is at this canonical path."""
+
+    def absent(self, path: bytes) -> bool:
+        """Whether this is surely the canonical name of a path that is not there; False: `place` will tell."""
 
     def volume(self, path: bytes) -> tuple[Volume, bytes]:
         """The volume of a canonical path, and the path inside it."""
@@ -102,6 +107,8 @@ class DiskFacts:
 
     def __init__(self, ours: Iterable[bytes] = (), host: str = "") -> None:
         """``ours`` are folders to leave out (the spool)."""
+        self._listed: dict[bytes, frozenset[bytes] | None] = {}  # folder: its names; None: ask `place`
+        self._asked: dict[bytes, int] = {}
         self._unasked: tuple[bytes, ...] = ()
         self._outside = (*OUTSIDE, *(path.rstrip(b"/") + b"/" for path in ours))
         self._folders: dict[bytes, bytes] = {}
@@ -126,6 +133,7 @@ class DiskFacts:
             real, name = os.path.split(os.path.realpath(path))
             real = real.rstrip(b"/")
         canonical = real + b"/" + name if name else real or b"/"
+        canonical = path if canonical == path else canonical  # the same object, as there are many
         if self.fact(canonical).kind == "symlink":
             return Place(canonical, os.path.realpath(canonical))
         return Place(canonical, None)
@@ -146,6 +154,27 @@ class DiskFacts:
             self._facts[path] = known
         return known
 
+    def absent(self, path: bytes) -> bool:
+        folder, _, name = path.rpartition(b"/")
+        names = self._listed.get(folder, _UNLISTED)
+        if names is _UNLISTED:
+            asked = self._asked[folder] = self._asked.get(folder, 0) + 1
+            if asked < WORTH_LISTING:
+                return False
+            names = self._listed[folder] = self._names_in(folder)
+        return names is not None and name not in names and name not in (b"", b"..")
+
+    @staticmethod
+    def _names_in(folder: bytes) -> frozenset[bytes] | None:
+        if os.path.realpath(folder or b"/").rstrip(b"/") != folder:
+            return None
+        try:
+            return frozenset(os.listdir(folder or b"/"))  # noqa: PTH208 - names are bytes
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()
+        except (OSError, ValueError):
+            return None
+
     def volume(self, path: bytes) -> tuple[Volume, bytes]:
         folder, _, name = path.rpartition(b"/")
         if path in self._mounts:
@@ -155,7 +184,8 @@ class DiskFacts:
             volume = self._mount_of(folder or b"/")
             inner = volume.root.rstrip(b"/") + folder[len(volume.mount.rstrip(b"/")) :] + b"/"
             known = self._volumes[folder] = (volume, inner)
-        return known[0], known[1] + name
+        inside = known[1] + name
+        return known[0], path if inside == path else inside  # the same object, as there are many
 
     def interpreter(self, path: bytes) -> bytes:
         try:

@@ -76,11 +76,12 @@ class _Settling:
 
     def _remake(self, made: dict[tuple[int, int], int]) -> None:
         """Let versions that an engine wrote for a step be made by that step's exec."""
-        table, versions = self.graph.accesses, self.graph.versions
+        table, versions = self.graph.accesses, list(self.graph.versions)
         origin = {inside: by for (by, _), inside in made.items()}
         for version, by, act in zip(table.version, table.exec, table.act, strict=True):
             if act == Act.WRITE and by in origin and versions[version].made_by == origin[by]:
                 versions[version] = replace(versions[version], made_by=by)
+        self.graph.versions = versions
 
 
 def _stands_for(engine: Exec, step: Step, told: dict[str, int | bool]) -> Exec:

@@ -88,6 +88,23 @@ def same(one: RunGraph, other: RunGraph) -> bool:
     return one == other
 
 
+class Asked(PaperFiles):
+    """Files of which nothing is known before each path was asked for."""
+
+    def absent(self, path: bytes) -> bool:
+        return not path  # none is empty
+
+
+def by_place(graph: RunGraph) -> tuple[list, list]:
+    """What a graph says of files, whatever their numbers."""
+    places = [(version.path, version.ordinal) for version in graph.versions]
+    table = graph.accesses
+    columns = zip(table.exec, table.act, table.first, table.last, table.count, table.error, strict=True)
+    rows = [(places[version], *row) for version, row in zip(table.version, columns, strict=True)]
+    versions = sorted((replace(one, number=0) for one in graph.versions), key=repr)
+    return versions, sorted(rows)
+
+
 @given(SCRIPT, st.data())
 def test_any_batches_give_the_same_graph(script, data):
     trace = played(script)
@@ -112,7 +129,16 @@ def test_bulk_is_the_walk(script):
         walked = stitch_traces(RUN, [trace], [], FILES)
     finally:
         core._Stitching._marks = marks
-    assert same(usual, walked)
+    assert by_place(usual) == by_place(walked)
+    assert (usual.gaps, usual.execs, usual.channels) == (walked.gaps, walked.execs, walked.channels)
+
+
+@given(SCRIPT)
+def test_paths_that_were_never_there_are_told_as_all_others(script):
+    trace = played(script)
+    asked = Asked(FILES.facts, FILES.links)
+    one, other = stitch_traces(RUN, [trace], [], FILES), stitch_traces(RUN, [trace], [], asked)
+    assert by_place(one) == by_place(other)
 
 
 @given(SCRIPT)
@@ -126,6 +152,7 @@ def test_what_always_holds(script):
     for things in (graph.processes, graph.execs, graph.versions, graph.steps, graph.channels):
         assert [thing.number for thing in things] == list(range(len(things)))
     places = [(version.path, version.ordinal) for version in graph.versions]
-    assert places == sorted(set(places))
+    told = len(graph.versions.told)
+    assert places == sorted(set(places[:told])) + sorted(set(places[told:]) - set(places[:told]))
     touched = set(table.version)
     assert all(version.number in touched or version.made_by is not None for version in graph.versions)
