@@ -63,7 +63,7 @@ class DistantFacts:
         """One that is not here."""
         return "-"
 
-    def image_id(self, start: Start, program: bytes) -> str | None:  # noqa: ARG002
+    def image_id(self, start: Start, program: bytes, directory: bytes) -> str | None:  # noqa: ARG002
         """Not known: the engine that has the image is there."""
         return None
 
