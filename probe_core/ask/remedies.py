@@ -7,7 +7,7 @@ from probe_core.hooks import Finding
 from probe_core.model import Step
 from probe_core.printable import printable
 
-_SENTENCES = {
+SENTENCES = {
     "undeclared-input": "declare {file} as an input of {rule}",
     "undeclared-output": "declare {file} as an output of {rule}, or let it remove the file",
     "unused-input": "take {file} out of the inputs of {rule}",
@@ -24,7 +24,7 @@ _SENTENCES = {
 
 def remedy(finding: Finding, step: Step, directory: bytes) -> str | None:
     """Give the sentence for a finding about ``step``; None for lints that the core does not know."""
-    sentence = _SENTENCES.get(finding.lint)
+    sentence = SENTENCES.get(finding.lint)
     if sentence is None:
         return None
     file = "it" if finding.path is None else name_of(finding.path, directory)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from probe_core.ask.remedies import SENTENCES
 from probe_core.cli.main import VERBS
 from probe_core.cli.verbs import probe
 
@@ -72,3 +73,18 @@ def test_every_option_has_a_sentence_of_help() -> None:
 def test_verbs_are_in_the_order_of_the_reference() -> None:
     text = REFERENCE.read_text()
     assert all(f"### `probe {verb}" in text for verb in VERBS)
+
+
+@pytest.mark.parametrize("lint", SENTENCES)
+def test_every_lint_is_documented(lint: str) -> None:
+    assert f"- `{lint}`: " in REFERENCE.read_text()
+    assert f"| `{lint}` |" in (REFERENCE.parents[1] / "how-to/check.md").read_text()
+
+
+def test_no_lint_is_without_a_sentence() -> None:
+    given = {
+        one or other
+        for file in (Path(__file__).parents[2] / "probe_core/ask").glob("lints*.py")
+        for one, other in re.findall(r'Finding\(\s*"([a-z-]+)"|version, "([a-z-]+)"\)', file.read_text())
+    }
+    assert given == set(SENTENCES)
