@@ -60,15 +60,20 @@ static int repeat(uint64_t packed)
     return 1;
 }
 
-/* The same access when there is one, else any of the same path; 0 for none. */
-static uint64_t find(const struct fold *set, uint64_t hash, int *same)
+/* The same access when there is one, else any of the same path; 0 for none. `free` becomes a slot to be filled. */
+PROBE_INLINE uint64_t find(struct fold *set, uint64_t hash, int *same, struct fold **free)
 {
     uint64_t found = 0;
     *same = 0;
+    *free = &set[hash >> 62]; /* which one to give up: as good as any */
     for (int way = 0; way < WAYS; way++) {
         uint64_t packed = __atomic_load_n(&set[way].packed, __ATOMIC_ACQUIRE);
+        if (!packed) {
+            *free = &set[way];
+            continue;
+        }
         uint64_t difference = __atomic_load_n(&set[way].check, __ATOMIC_RELAXED) ^ packed ^ hash;
-        if (!packed || difference >> VARIANT_BITS)
+        if (difference >> VARIANT_BITS)
             continue;
         found = packed;
         *same = difference == 0;
@@ -78,16 +83,12 @@ static uint64_t find(const struct fold *set, uint64_t hash, int *same)
     return found;
 }
 
-static void remember(struct fold *set, uint64_t hash, const void *frame, const struct probe_block *block)
+static void remember(struct fold *slot, uint64_t hash, const void *frame, const struct probe_block *block)
 {
     uint64_t offset = (uint64_t)((uintptr_t)frame - (uintptr_t)block) >> 3;
     if (offset >> (64 - ADDRESS_BITS))
         return;
     uint64_t packed = (uint64_t)(uintptr_t)frame >> 3 | offset << ADDRESS_BITS;
-    struct fold *slot = &set[hash >> 62]; /* which one to give up: as good as any */
-    for (int way = 0; way < WAYS; way++)
-        if (!set[way].packed)
-            slot = &set[way];
     __atomic_store_n(&slot->check, hash ^ packed, __ATOMIC_RELAXED);
     __atomic_store_n(&slot->packed, packed, __ATOMIC_RELEASE);
 }
@@ -149,9 +150,9 @@ void fold_access(uint8_t kind, uint16_t detail, uint8_t error, uint64_t director
     }
     struct hashes hashes = hash_path(directory, path, length);
     uint64_t hash = hashes.path >> VARIANT_BITS << VARIANT_BITS | variant(kind, detail, error);
-    struct fold *set = set_of(hashes.path);
+    struct fold *slot;
     int same;
-    uint64_t known = find(set, hash, &same);
+    uint64_t known = find(set_of(hashes.path), hash, &same, &slot);
     if (same && repeat(known))
         return;
     struct probe_block *block;
@@ -172,7 +173,7 @@ void fold_access(uint8_t kind, uint16_t detail, uint8_t error, uint64_t director
     access->frame.detail = detail;
     access->count = 1;
     log_commit(access);
-    remember(set, hash, access, block);
+    remember(slot, hash, access, block);
     if (!(detail & PROBE_SHARED) && hashes.folder_length > 4)
         remember_folder(hashes.folder, access);
 }

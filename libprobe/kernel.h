@@ -141,8 +141,12 @@ static inline void bytes_copy(void *to, const void *from, size_t size)
         __builtin_memcpy(&word, in, 8);
         __builtin_memcpy(out, &word, 8);
     }
-    while (size--)
-        *out++ = *in++;
+    if (size & 4)
+        __builtin_memcpy(out, in, 4), out += 4, in += 4;
+    if (size & 2)
+        __builtin_memcpy(out, in, 2), out += 2, in += 2;
+    if (size & 1)
+        *out = *in;
 }
 
 static inline void bytes_clear(void *to, size_t size)

@@ -43,7 +43,7 @@ struct this_exec {
     uint32_t ended;     /* EXIT has been written */
     uint64_t directories[PROBE_DIRECTORY_SLOTS]; /* keys already named; lowest bit: not to be noted */
     struct folder folders[PROBE_FOLDER_SLOTS];
-    struct fold folds[PROBE_FOLD_SLOTS];
+    struct fold folds[PROBE_FOLD_SLOTS] __attribute__((aligned(64))); /* four in a line of the cache */
 } __attribute__((aligned(PROBE_PAGE)));
 
 enum state { STATE_NEW, STATE_STARTING, STATE_ON, STATE_OFF };
