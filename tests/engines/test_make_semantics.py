@@ -71,6 +71,11 @@ CASES = {
         "A := $(shell cat in; echo a > parsed)\nB != cat in\nout: ; @echo $(A) $(B) $(shell cat in) > $@\n",
         steps={"out": Said(writes=["out"])},
     ),
+    "shell functions of a make below": Case(
+        "all: ; @$(MAKE) -s -C below\n",
+        files={"below/Makefile": "A := $(shell cat ../in > parsed)\nout: ; @cp ../in out\n"},
+        steps={"all": Said(writes=["below/parsed"]), "out": Said(writes=["below/out"])},
+    ),
     "grouped targets": Case(
         "all: a b\na b &: in ; @cp in a; cp in b\n",
         steps={"a": Said(["in"], writes=["a", "b"])},

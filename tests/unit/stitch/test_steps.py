@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from paper import PaperFiles
-from probe_core.hooks import Declared
+from probe_core.hooks import Declared, Seen
 from probe_core.model import Declaration, GapReason, Run, RunGraph, RunState
 from probe_core.stitch import stitch_traces
 from segments import TraceBuilder
@@ -95,3 +96,38 @@ def test_declared_parents_times_and_status():
     (observed,) = stitched(builder).steps
     assert observed.status == 2
     assert observed.started == stitched(builder).execs[1].started
+
+
+def found(*, fails: bool = False) -> RunGraph:
+    """A script that runs two commands, of which the engine finds each to be a step; a make sets its own."""
+    builder = TraceBuilder()
+    start(builder, 100, 1, "sh")
+    start(builder, 101, 100, "make")
+    start(builder, 102, 101, "cc", b"target")
+    start(builder, 103, 100, "cp")
+
+    def find(seen: Sequence[Seen]) -> Iterator[tuple[int, Declaration]]:
+        (shell,) = [one for one in seen if one.parent is None]
+        if fails:
+            raise LookupError("lost")
+        for one in seen:
+            if one.parent == shell.number:
+                path, arguments = one.programs[0]
+                assert path == b"/bin/" + arguments[0]
+                yield one.number, declared(b"step of " + arguments[0], arguments[0].decode())
+
+    return stitch_traces(RUN, [builder.trace()], [Declared(find=find)], PaperFiles())
+
+
+def test_an_engine_finds_its_steps_among_the_processes():
+    graph = found()
+    assert [exec.step for exec in graph.execs] == [None, 0, 1, 2]
+    assert [(step.rule, step.parent) for step in graph.steps] == [("make", None), ("target", 0), ("cp", None)]
+    assert not graph.gaps
+
+
+def test_an_engine_that_fails_to_find_its_steps_is_told():
+    graph = found(fails=True)
+    assert [step.rule for step in graph.steps] == ["target"]
+    assert [one.reason for one in graph.gaps] == [GapReason.NOT_RECORDED]
+    assert "LookupError: lost" in graph.gaps[0].detail
