@@ -23,7 +23,7 @@ def run_facts(workflow: Any, directory: str) -> Facts:
     """Tell what Snakemake had read before the first job: workflow files and configuration, digested."""
     files = []
     for source in told(lambda: list(workflow.included), []):
-        files.append(described(_source_path(source, directory)))
+        files.append(described(told(lambda source=source: _source_path(source, directory), str(source))))
     for path in told(lambda: list(workflow.configfiles), []):
         files.append(described(absolute(str(path), directory)))
     return {
@@ -243,7 +243,10 @@ def _digest(path: str, _modified: int, _size: int) -> str | None:
 
 
 def _source_path(source: Any, directory: str) -> str:
-    path = str(source.get_path_or_uri(secret_free=True))
+    try:
+        path = str(source.get_path_or_uri(secret_free=True))
+    except TypeError:  # before 9.4 or so
+        path = str(source.get_path_or_uri())
     return path if "://" in path or path.startswith("git+") else absolute(path, directory)
 
 
