@@ -119,7 +119,16 @@ def _early(
         return None
     if maker in question.around(reader) or reader in question.around(maker):
         return None
-    return (maker, "while {} still writes it") if version.modified > when + GRAIN else None
+    goes_on = version.modified > when + GRAIN and _is_alive(question, maker, when)
+    return (maker, "while {} still writes it") if goes_on else None
+
+
+def _is_alive(question: Question, step: int | None, when: int) -> bool:
+    """Tell whether a program of the step outlives ``when``: a file server's clock may differ from ours."""
+    execs = question.graph.execs
+    return any(
+        (ended := execs[one].ended) is None or ended > when for one in question.execs_by_step.get(step, ())
+    )
 
 
 def _twice(

@@ -226,7 +226,7 @@ def _makefile_of(built: Built, number: int, place: Path) -> Path | None:
     for one in makefiles:
         if isinstance(one, str) and not os.path.relpath(one, built.place).startswith(".."):
             found = place / os.path.relpath(one, built.place)
-            if found.parent == place / built.name(declaration.directory or b""):
+            if found.is_file() and found.parent == place / built.name(declaration.directory or b""):
                 return found
     return None
 

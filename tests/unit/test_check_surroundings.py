@@ -250,7 +250,7 @@ def test_a_read_before_the_file_is_made_anew_took_the_old_content() -> None:
     assert finding.message == "a.o reads gen.h before headers makes it anew: the old content went in"
 
 
-def while_writing(seconds: int, **more: object) -> RunGraph:
+def while_writing(seconds: int, ended: int | None = None, **more: object) -> RunGraph:
     """One step makes /w/big until ``seconds`` after another, ordered behind it, opened it."""
     run = Building()
     first = run.exec(PYTHON, step=run.step("make", outputs=[b"/w/big"]))
@@ -260,6 +260,7 @@ def while_writing(seconds: int, **more: object) -> RunGraph:
     known = run._graph.versions[version]
     run._graph.versions[version] = replace(known, modified=run.now + seconds * SECOND, **more)  # type: ignore[arg-type]
     run.write(second, b"/w/out")
+    run._graph.execs[first] = replace(run._graph.execs[first], ended=ended)
     return run.graph()
 
 
@@ -267,6 +268,7 @@ def test_a_read_while_the_file_is_written() -> None:
     assert only(while_writing(2)).message == "use reads big while make still writes it"
     assert found(while_writing(-1)) == []
     assert found(while_writing(2, proof=Proof.CHANGED)) == []
+    assert found(while_writing(2, ended=1)) == []  # by a file server's clock only
 
 
 # ---- side-cars
