@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "mode.h"
+
 int failure_number(int error)
 {
     switch (error) {
@@ -144,23 +146,10 @@ static void note_identity(uint8_t kind, uint16_t detail, uint64_t directory, con
     log_commit(note);
 }
 
-static uint16_t details_of(int flags)
-{
-    unsigned detail = 0;
-    detail |= flags & O_CREAT ? PROBE_CREATED : 0;
-    detail |= flags & O_EXCL ? PROBE_EXCLUSIVE : 0;
-    detail |= flags & O_TRUNC ? PROBE_TRUNCATED : 0;
-    detail |= flags & O_APPEND ? PROBE_APPENDED : 0;
-    detail |= (flags & O_ACCMODE) == O_RDWR ? PROBE_BOTH : 0;
-    detail |= (flags & O_TMPFILE) == O_TMPFILE ? PROBE_NO_NAME : 0;
-    detail |= flags & O_CLOEXEC ? PROBE_CLOSE_ON_EXEC : 0;
-    return (uint16_t)detail;
-}
-
 static void note_write(int at, const char *path, int flags, int descriptor, int failed)
 {
     struct stat status, *known = descriptor >= 0 && kernel_stat_of(descriptor, &status) == 0 ? &status : NULL;
-    uint16_t detail = details_of(flags);
+    uint16_t detail = mode_detail(PROBE_WRITE, flags);
     uint64_t directory = 0;
     if (known && !strayed())
         set_writing(descriptor, S_ISREG(status.st_mode) && (flags & O_ACCMODE) != O_RDONLY);
@@ -170,7 +159,7 @@ static void note_write(int at, const char *path, int flags, int descriptor, int 
     note_identity(PROBE_WRITE, detail, directory, path, descriptor, flags, known, failed);
 }
 
-/* O_RDONLY|O_CREAT is how locks are opened: it wrote when what it opened is empty. */
+/* It wrote when what it opened is empty. */
 static int may_have_made(int flags, int descriptor)
 {
     struct stat status;
@@ -181,19 +170,14 @@ void note_open(int at, const char *path, int flags, int descriptor, int failed)
 {
     if (failed == NOTHING)
         return;
-    if ((flags & O_PATH) == O_PATH) {
-        note_access(PROBE_LOOKUP, flags & O_NOFOLLOW ? PROBE_NO_FOLLOW : 0, at, path, failed);
-        return;
-    }
-    if (unlikely((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC || may_have_made(flags, descriptor))) {
+    uint8_t kind = mode_kind(flags, 0);
+    if (kind == PROBE_WRITE || (kind == PROBE_READ && unlikely(may_have_made(flags, descriptor)))) {
         note_write(at, path, flags, descriptor, failed);
         return;
     }
-    unsigned detail = flags & O_NOFOLLOW ? PROBE_NO_FOLLOW : 0;
-    detail |= flags & O_DIRECTORY ? PROBE_IS_DIRECTORY : 0;
-    if (descriptor >= 0 && is_writing(descriptor) && !strayed())
+    if (kind == PROBE_READ && descriptor >= 0 && is_writing(descriptor) && !strayed())
         set_writing(descriptor, 0); /* closed where we do not see it */
-    note_access(PROBE_READ, (uint16_t)detail, at, path, failed);
+    note_access(kind, mode_detail(kind, flags), at, path, failed);
 }
 
 void note_temporary(const char *path, int flags, int descriptor)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "../mode.h"
 #include "worker.h"
 
 #define SETTLED 10000000 /* ns after a change of directory, until when other threads may still be before it */
@@ -196,19 +197,6 @@ void file_close_all(struct target *target)
     target->written_count = 0;
 }
 
-static uint16_t details_of(int flags)
-{
-    unsigned detail = 0;
-    detail |= flags & O_CREAT ? PROBE_CREATED : 0;
-    detail |= flags & O_EXCL ? PROBE_EXCLUSIVE : 0;
-    detail |= flags & O_TRUNC ? PROBE_TRUNCATED : 0;
-    detail |= flags & O_APPEND ? PROBE_APPENDED : 0;
-    detail |= (flags & O_ACCMODE) == O_RDWR ? PROBE_BOTH : 0;
-    detail |= (flags & O_TMPFILE) == O_TMPFILE ? PROBE_NO_NAME : 0;
-    detail |= flags & O_CLOEXEC ? PROBE_CLOSE_ON_EXEC : 0;
-    return (uint16_t)detail;
-}
-
 static int folder_exists(const char *path)
 {
     char folder[PROBE_PATH_MAX];
@@ -229,7 +217,7 @@ static void opened_for_writing(const struct notice *notice, const char *path, in
         error = 0;
     if ((flags & O_TMPFILE) == O_TMPFILE)
         found = NULL; /* that is the directory */
-    file_identity(PROBE_WRITE, details_of(flags), error, path, flags, found, notice->target);
+    file_identity(PROBE_WRITE, mode_detail(PROBE_WRITE, flags), error, path, flags, found, notice->target);
 }
 
 void file_opened(const struct notice *notice, const char *path, int flags)
@@ -242,17 +230,11 @@ void file_opened(const struct notice *notice, const char *path, int flags)
     int error = -kernel_stat_at(PROBE_AT_FDCWD, path, &status, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0);
     if (!error)
         found = &status;
-    if ((flags & O_PATH) == O_PATH) {
-        file_access(notice, PROBE_LOOKUP, flags & O_NOFOLLOW ? PROBE_NO_FOLLOW : 0, error, path);
-        return;
-    }
-    if ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC || (flags & O_CREAT && !found)) {
+    uint8_t kind = mode_kind(flags, flags & O_CREAT && !found);
+    if (kind == PROBE_WRITE)
         opened_for_writing(notice, path, flags, found, error);
-        return;
-    }
-    unsigned detail = flags & O_NOFOLLOW ? PROBE_NO_FOLLOW : 0;
-    detail |= flags & O_DIRECTORY ? PROBE_IS_DIRECTORY : 0;
-    file_access(notice, PROBE_READ, (uint16_t)detail, error, path);
+    else
+        file_access(notice, kind, mode_detail(kind, flags), error, path);
 }
 
 void file_named(uint8_t kind, uint16_t detail, int error, const char *path, const char *second,
