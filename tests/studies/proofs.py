@@ -18,10 +18,11 @@ from pathlib import Path
 
 from packages import Built, Fault, fresh, make, native
 
+HELD = 3  # seconds
 MOST = 25  # files that are touched for one package
 MARK = '\nstatic const char probe_mark[] __attribute__((used)) = "changed";\n'
 HELD_UP = """#!/bin/sh
-case "$*" in *{name}*) sleep 3;; esac
+case "$*" in *{target}*) ;; *{name}*) sleep {seconds};; esac
 exec /bin/sh "$@"
 """
 
@@ -131,7 +132,8 @@ def _by_delay(package: str, place: Path, fault: Fault) -> bool:
     """Build in parallel from nothing, the recipes that name the file held up."""
     aside = place.with_name("held-up")
     shell = place.with_name("held-up.sh")
-    shell.write_text(HELD_UP.format(name=Path(fault.path).name))
+    names = {"name": Path(fault.path).name, "target": Path(fault.target).name}
+    shell.write_text(HELD_UP.format(**names, seconds=HELD))
     shell.chmod(0o755)
     fresh(package, aside)
     done = native(["make", "-j8", f"SHELL={shell}"], aside)
