@@ -20,9 +20,8 @@ from bars import decided, values
 from engine_workloads import ENGINE_WORKLOADS, taken_in
 from measure import Sample, Variant, ratio, rounds, sample
 from recorder_costs import COSTS, exec_costs, log_bytes
+from table import COLUMNS, keep, machine
 from workloads import BIN, WORKLOADS, Workload, empty_library, small_files
-
-from evidence import COLUMNS, keep, machine
 
 ALL = (*WORKLOADS, *ENGINE_WORKLOADS)
 ACCESSES_RUNS = 20  # of cat over 50,000 files: 10⁶ accesses

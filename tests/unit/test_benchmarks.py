@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
-    for name in ("bars", "measure", "evidence"):
+    for name in ("bars", "measure", "table"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
@@ -39,12 +39,12 @@ def test_a_bar_is_decided_by_the_whole_interval(bar: str, rounds: int, told: str
 def test_a_measured_row_takes_the_place_of_an_older_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import evidence
+    import table
 
-    monkeypatch.setattr(evidence, "FILE", tmp_path / "table.md")
+    monkeypatch.setattr(table, "FILE", tmp_path / "table.md")
     order = ["first", "second", "third"]
     for name, wall in (("third", "3"), ("first", "1"), ("third", "4")):
-        evidence.keep({"workload": name, "bar": "≤ 1.1", "wall": wall}, order)
+        table.keep({"workload": name, "bar": "≤ 1.1", "wall": wall}, order)
     lines = (tmp_path / "table.md").read_text().splitlines()
     rows = [line.split(" | ")[:4] for line in lines if line.startswith("| ")]
     assert rows[2:] == [["| first", "≤ 1.1", "", "1"], ["| third", "≤ 1.1", "", "4"]]
