@@ -18,7 +18,6 @@ same by its command line, and a shell writes the line.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -133,6 +132,8 @@ def surroundings(
 
 def lacks_file(program: bytes, environment: Mapping[bytes, bytes]) -> bool:
     """Tell whether a make is older than 4.0: it knows neither ``$(file …)`` nor GNUMAKEFLAGS."""
+    import shutil  # a recording of anything else need not pay for it
+
     path = os.fsdecode(environment.get(b"PATH", b"")) or os.defpath
     place = shutil.which(os.fsdecode(program), path=path)
     try:

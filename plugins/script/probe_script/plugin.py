@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +44,8 @@ class Script:
         """Run the script as it was typed, and remember which file it is."""
         script = script_of(command)
         if script is not None:
+            import json  # a recording of anything else need not pay for it
+
             left = run_folder / LEFT
             left.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             left.write_text(json.dumps({"script": os.path.realpath(os.fsdecode(script))}))
@@ -66,7 +66,7 @@ def script_of(command: Sequence[bytes]) -> bytes | None:
     """Give the file of shell commands that a command line runs; None for anything else, ``sh -c`` too."""
     base = command[0].rpartition(b"/")[2]
     if base not in SHELLS:
-        found = shutil.which(command[0])
+        found = _on_path(command[0])
         return found if found is not None and _interpreter(found) in SHELLS else None
     words = iter(command[1:])
     for word in words:
@@ -77,6 +77,15 @@ def script_of(command: Sequence[bytes]) -> bytes | None:
         elif word in (b"-", b"-s") or (b"c" in word and not word.startswith(b"--")):
             return None
     return None
+
+
+def _on_path(name: bytes) -> bytes | None:
+    """Give the file that a command's name means."""
+    if b"/" in name:
+        return name
+    folders = os.environb.get(b"PATH", os.defpath.encode()).split(b":")
+    places = (os.path.join(folder, name) for folder in folders)  # noqa: PTH118 - the path is bytes
+    return next((place for place in places if os.access(place, os.X_OK)), None)
 
 
 def _interpreter(path: bytes) -> bytes | None:
