@@ -252,6 +252,67 @@ def test_go(tmp_path: Path, needs) -> None:
     assert os.fsencode(place / "input") in read
 
 
+RUST = """use std::{fs, process::Command, thread};
+fn main() {
+    let text = fs::read("input").unwrap();
+    fs::create_dir_all("a/b").unwrap();
+    let all: Vec<_> = (0..8).map(|i| thread::spawn(move || {
+        fs::write(format!("a/b/{i}"), "x").unwrap();
+        Command::new("/bin/cat").arg("input").output().unwrap().stdout.len()
+    })).collect();
+    fs::rename("a/b/0", "a/b/moved").unwrap();
+    let sum: usize = all.into_iter().map(|one| one.join().unwrap()).sum();
+    println!("{}", sum == 8 * text.len());
+}
+"""
+
+
+@pytest.mark.skipif(not os.environ.get("PROBE_PROVE"), reason="Rust's compiler is large: with PROBE_PROVE=1")
+def test_rust(tmp_path: Path, needs) -> None:
+    compiler = needs("rustc")
+    (tmp_path / "main.rs").write_text(
+        RUST.replace('fs::rename("a/b/0"', 'fs::write("a/b/0", "x").unwrap(); fs::rename("a/b/0"')
+    )
+    flags = ["-C", "target-feature=+crt-static", "-o", tmp_path / "main"]
+    subprocess.run([compiler, *flags, tmp_path / "main.rs"], cwd=tmp_path, check=True)
+    seen = watch(tmp_path, tmp_path / "main")
+    assert seen.result.stdout == "true\n"
+    assert seen.gaps() == []
+    written = {frame.path for frame in seen.of("WRITE") if "/a/b/" in frame.path}
+    assert {str(tmp_path / "a/b" / str(number)) for number in range(8)} <= written
+    reads = [frame for frame in seen.of("READ") if Path(frame.path) in (Path("input"), tmp_path / "input")]
+    assert len({frame.exec for frame in reads}) == 9
+
+
+ENTITLED = {
+    "ping": ["ping", "-c", "1", "-W", "2", "-q", "127.0.0.1"],
+    "su": ["su", "-s", "/bin/sh", "-c", "id -u", "nobody"],
+    "fusermount3": ["fusermount3", "-u", "/nowhere/at/all"],
+}
+
+
+@pytest.mark.parametrize("user", [None, 65534], ids=["root", "nobody"])
+@pytest.mark.parametrize("name", ENTITLED)
+def test_programs_with_rights_of_their_own(
+    name: str, user: int | None, static: Path, open_place: Path, needs
+) -> None:
+    """Below a static program, under the default, they do what they do without a recording."""
+    needs(name, package={"ping": "iputils-ping", "fusermount3": "fuse3"}.get(name))
+    if os.geteuid():
+        pytest.skip("becoming another user needs root")
+    shutil.copy(static, open_place / "static")
+    plain = [open_place / "static", "start-f", shutil.which(name), *ENTITLED[name][1:]]
+    recorder = [open_place / "probe-record", "--spool", open_place / "spool", "-q", "--"]
+    told = []
+    for command in (plain, [*recorder, *plain]):
+        done = subprocess.run(
+            command, user=user, group=user, cwd=open_place, env=environment(), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        told.append((done.returncode, re.sub(r"\d+(\.\d+)?( ?ms|/)", "", done.stdout), done.stderr))
+    assert told[0] == told[1]
+
+
 def test_a_daemon_keeps_working_after_the_recording(static: Path, tmp_path: Path) -> None:
     begun = time.monotonic()
     seen = watch(tmp_path, static, "daemon", tmp_path / "late")
