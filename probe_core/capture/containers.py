@@ -20,6 +20,7 @@ UNSEEN_TIMEOUT = 10.0  # seconds that an engine may take to tell an image's id
 _TOKEN = re.compile(rb"PROBE_CONTAINER=([0-9a-f]{16})\Z")
 _OCI = (b"podman", b"docker", b"nerdctl")
 _APPTAINER = (b"apptainer", b"singularity")
+STARTERS = tuple(map(bytes.decode, (*_OCI, *_APPTAINER, b"bwrap", b"ch-run", b"unshare")))
 _RUNS = (b"run", b"create", b"exec", b"start", b"restart", b"build", b"play", b"kube", b"compose", b"up")
 _APPTAINER_RUNS = (b"exec", b"run", b"shell", b"test", b"instance")
 # Options before an engine's subcommand that take the next argument (as in libprobe/container.c).

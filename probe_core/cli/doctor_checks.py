@@ -37,6 +37,7 @@ def examine(session: Session) -> Iterator[Examined]:
         ("recorder", _recorder),
         ("test recording", _test_recording),
         ("static programs", _static),
+        ("containers", _containers),
         ("spool", _spool),
         ("history", _history),
         ("plugins", _plugins),
@@ -118,6 +119,17 @@ def _static(_: Session) -> Iterator[Examined]:
         f"to see what they do: `probe record --static={option}`, or PROBE_STATIC={option}; docs/limits.md"
         " tells the price",
     )  # fmt: skip
+
+
+def _containers(_: Session) -> Iterator[Examined]:
+    from probe_core.capture.containers import STARTERS
+
+    found = [name for name in STARTERS if shutil.which(name)]
+    if os.environ.get("PROBE_CONTAINERS") == "gap":
+        yield Examined("containers", "warning", "they are not entered, as PROBE_CONTAINERS=gap says")
+    elif found:
+        text = f"what runs in those of {', '.join(found)} is recorded"
+        yield Examined("containers", "good", text, "docs/limits.md tells where it cannot be")
 
 
 def _stitched(spool: Path) -> RunGraph | None:

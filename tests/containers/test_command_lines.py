@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from probe_core.capture.containers import Start, read_start
 from probe_core.model import GapReason
-from recording import record
+from recording import environment, record
 
+PROBE = Path(sys.executable).parent / "probe"
 STAND_IN = """#!/bin/sh
 case "$*" in *"image inspect"*) exit 1 ;; esac
 for word; do printf '%s\\n' "$word"; done > words
@@ -146,3 +149,12 @@ def test_reading_a_command_line(line: str, engine: str, image: str | None) -> No
 def test_what_starts_no_container(line: str) -> None:
     words = tuple(map(os.fsencode, line.split()))
     assert read_start(b"/usr/bin/" + words[0], words) is None
+
+
+def test_doctor_names_the_starters(stand_in: Path, tmp_path: Path) -> None:
+    for chosen, words in (("", "apptainer, singularity, bwrap"), ("gap", "PROBE_CONTAINERS=gap")):
+        variables = environment({"PATH": f"{stand_in}:{os.environ['PATH']}", "PROBE_CONTAINERS": chosen})
+        told = subprocess.run(
+            [PROBE, "doctor"], cwd=tmp_path, env=variables, capture_output=True, check=False
+        )
+        assert words in told.stdout.decode()
