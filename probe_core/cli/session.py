@@ -38,24 +38,21 @@ class Session:
 
         What cannot be taken in is told on standard error and stays where it is; the question is answered.
         """
+        from probe_core.cli.waiting import Waiting
         from probe_core.history import open_history
+        from probe_core.history.intake import take_in_all, wait_for_others
 
+        spool, onlooker = self.spool(), Waiting()
+        is_used = (spool.folder / "runs").is_dir()
+        if is_used:
+            wait_for_others(spool, onlooker)
         history = open_history(self.history_place)
         context = click.get_current_context(silent=True)
         if context is not None:
             context.call_on_close(history.close)
-        self._take_in(history)
-        return history
-
-    def _take_in(self, history: History) -> None:
-        spool = self.spool()
-        if not (spool.folder / "runs").is_dir():
-            return
-        from probe_core.cli.waiting import Waiting
-        from probe_core.history.intake import take_in_all
-
-        for fault in take_in_all(spool, history, onlooker=Waiting()):
+        for fault in take_in_all(spool, history, onlooker=onlooker) if is_used else ():
             told(str(fault))
+        return history
 
     def run(self, name: str) -> RunGraph:
         """Give the run called ``name``: taken in, or as far as it has come when it is still open."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LOG = "taking-in.log"  # in the spool; also in launch-behind.c
 TURN = "taking-in.turn"
 LOG_MOST = 256 << 10  # bytes, after which the log begins anew
-NICE = 10
+NICE = 5
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from probe_core.history import schema
 from probe_core.history.place import is_shared, make_file
 
 Row = tuple[Any, ...]
-BUSY = 20.0  # seconds to wait for another `probe` that writes
+BUSY = 60.0  # seconds to wait for another `probe` that writes; it may be niced, on a busy machine
 CHUNK = 500  # values in one IN (…): below every database's limit
 
 

@@ -107,6 +107,25 @@ def take_in_all(
     return faults
 
 
+def wait_for_others(spool: Spool, onlooker: Onlooker) -> None:
+    """Wait until no other process takes a run of the spool in.
+
+    Before the history is opened: who takes in behind is last in line for the processor, and may hold the
+    database for longer than anybody would wait for that.
+    """
+    for folder in spool.runs():
+        try:
+            lock = _opened(folder) if (folder.path / LOCK).exists() else None
+        except (FileNotFoundError, SpoolError):
+            continue  # gone, or not ours to lock: taking in tells it
+        if lock is not None:
+            try:
+                _wait(lock, folder, onlooker)
+            finally:
+                os.close(lock)
+                onlooker.goes_on()
+
+
 def _stitched(folder: RunFolder, history: History, engines: Sequence[Engine] | None) -> RunGraph:
     from probe_core.stitch import stitch
 
