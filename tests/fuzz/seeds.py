@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fuzz.damage import sample
 
-HEADER, UNIT = 16384, 1024
+HEADER, UNIT, SHARED = 16384, 1024, 1 << 14
 LAUNCHER = Path(sys.executable).parent / "probe-record"
 POLLED, CLOCKS, OPEN, SCARCE = 4, 8, 16, 32
 COMMANDS = (
@@ -35,7 +35,13 @@ COMMANDS = (
 def body(segment: bytes) -> bytes:
     """The blocks of a segment, without its header and what is free."""
     (end,) = struct.unpack_from("=Q", segment, 168)
-    return segment[HEADER:end]
+    found = bytearray(segment[HEADER:end])
+    for at in range(0, len(found) - 24, 8):  # places that frames refer to, now that there is no header
+        size, kind, _, detail = struct.unpack_from("=iBBH", found, at)
+        if -4200 < size < 0 and 16 <= kind <= 19 and detail & SHARED:
+            (place,) = struct.unpack_from("=I", found, at + 20)
+            struct.pack_into("=I", found, at + 20, place - HEADER // 8)
+    return bytes(found)
 
 
 def made_input(*bodies: bytes, flags: int = 0) -> bytes:
