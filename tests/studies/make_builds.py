@@ -47,7 +47,7 @@ TWENTY = (
     *("mujs", "ncompress", "par", "pdlzip", "pmccabe", "schedtool", "sl", "tree", "unifdef", "zlib"),
 )
 # GNU make 4.3 says what a target is updated for; 4.4 in other words.
-_TRACED = re.compile(r"^\S+:\d+: (?:update )?target '(.*?)' (?:does not exist|due to: )", re.M)
+_TRACED = re.compile(r"^(?:\S+:\d+|<builtin>): (?:update )?target '(.*?)' (?:does not exist|due to: )", re.M)
 
 
 def main() -> int:
