@@ -73,7 +73,7 @@ def test_the_taking_in_is_killed(tmp_path: Path) -> None:
     launch = [LAUNCHER, "--spool", tmp_path / "spool", "-q", "sh", "-c", command]
     subprocess.run(launch, cwd=work, check=True, env={"PATH": "/usr/bin:/bin"})
     (folder,) = Spool(tmp_path / "spool").runs()
-    kills = 1000 if PROVE else 15
+    kills = 300 if PROVE else 15
     words = [folder.path, str(kills), str(random.randrange(1 << 30)), tmp_path / "trials"]
     done = subprocess.run(
         [sys.executable, KILLED, *words], capture_output=True, text=True, check=False, timeout=1800
