@@ -7,7 +7,7 @@
 
 #include "wrap.h"
 
-extern char **environ;
+extern char **environ __attribute__((weak));
 
 static void note_file(const char *path)
 {

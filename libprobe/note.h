@@ -11,7 +11,8 @@
 
 #define NOTHING (-1)
 
-extern int *__errno_location(void);
+/* Weak, like `environ`: a program with a loader need not have a libc (Go's position-independent ones). */
+extern int *__errno_location(void) __attribute__((weak));
 
 /* 0 for success, else the error number when it says something about the path. */
 int failure_number(int error);

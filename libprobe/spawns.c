@@ -8,6 +8,8 @@
 #include "watch/watch.h"
 #include "wrap.h"
 
+#pragma weak environ
+
 typedef char *const *texts;
 
 /* The child's pid goes into the note that was taken before. */

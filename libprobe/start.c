@@ -17,6 +17,7 @@
 extern char **environ __attribute__((weak));
 
 static struct {
+    char **environment;  /* of a program without libc */
     char **arguments;
     int count;
     const char *program; /* AT_EXECFN */
@@ -97,11 +98,32 @@ static int read_environment(char **environment)
     return process.folder[0] == '/' && path_length(process.folder) < PROBE_PATH_MAX - 128;
 }
 
-static void name_ourselves(void)
+/* Where the loader's tables cannot be found (a program without libc): by the variable that brought us here. */
+static void name_by_variable(char **environment)
+{
+    while (*environment && !text_begins(*environment, "LD_PRELOAD="))
+        environment++;
+    const char *begin = *environment ? *environment + 11 : "";
+    for (const char *at = begin; *at; at++) {
+        if (*at == ':' || *at == ' ')
+            begin = at + 1;
+        if (!text_begins(at, "/libprobe"))
+            continue;
+        size_t size = 0;
+        while (begin[size] && begin[size] != ':' && begin[size] != ' ')
+            size++;
+        process.preload = keep(begin, size);
+        return;
+    }
+}
+
+static void name_ourselves(char **environment)
 {
     struct link_map *map = lookup_ours();
     if (map && map->l_name)
         process.preload = keep(map->l_name, PROBE_PATH_MAX);
+    else
+        name_by_variable(environment);
 }
 
 /* An emulator (qemu-user 7.2) takes the wish for a mere hint and says yes; it gives no vDSO either. */
@@ -119,7 +141,7 @@ static int begin(char **environment)
         return off();
     process.environment = environment;
     process.code = -1;
-    name_ourselves();
+    name_ourselves(environment);
     find_arguments(environment);
     if (birth.arguments)
         read_auxiliary(environment);
@@ -138,10 +160,18 @@ int start(void)
     int fresh = STATE_NEW;
     if (!__atomic_compare_exchange_n(&process.state, &fresh, STATE_STARTING, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return fresh == STATE_ON;
-    return begin(&environ ? environ : NULL);
+    return begin(&environ ? environ : birth.environment);
 }
 
-__attribute__((constructor)) static void construct(void) { (void)recording(); }
+/* glibc's loader gives these to every constructor, also where the program has no libc; musl's is the libc. */
+__attribute__((constructor)) static void construct(int count, char **arguments, char **environment)
+{
+    (void)count;
+    (void)arguments;
+    if (!&environ)
+        birth.environment = environment;
+    (void)recording();
+}
 
 static int is_object(const struct link_map *map)
 {

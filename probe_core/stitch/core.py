@@ -335,6 +335,10 @@ class _Stitching:
         silent = self.containers.gaps(graph, self.tree, self.exec_of)
         over = self.run.state not in (RunState.OPEN, RunState.LOST)
         past = past_libc(graph, self.tape, self.tree, self.exec_of, [*seen, *silent]) if over else ()
+        if (
+            over and not graph.execs and not self.declared and self.run.status not in (126, 127)
+        ):  # those: it was never executed
+            lost.append(gap(GapReason.NOT_ENTERED, self.redactor.text(self.run.command[0])))
         graph.gaps = [*lost, *seen, *silent, *past, *(self._clean_gap(one) for one in others), *told]
 
     def _clean_gap(self, one: Gap) -> Gap:

@@ -11,7 +11,7 @@ import pytest
 
 from calls.recorded import program
 from conftest import Needs, absent
-from probe_core.model import Act
+from probe_core.model import Act, GapReason
 from probe_core.stitch import stitch
 from recording import READS, WRITES, Recording, environment, record
 
@@ -161,3 +161,27 @@ def test_a_sandboxed_program_lives(tmp_path: Path) -> None:
     plain, told = both([str(program("confined"))], tmp_path)
     assert plain.returncode == 0
     assert bytes(tmp_path / "folder/made") in told.touched(WRITES)
+
+
+def test_a_program_with_a_loader_and_no_libc(tmp_path: Path) -> None:
+    """As Go makes them: it starts, is recorded as a program, and what it does past us is a gap."""
+    flags = (
+        "-nostdlib",
+        "-ffreestanding",
+        "-fno-stack-protector",
+        "-fPIE",
+        "-pie",
+        "-Wl,--dynamic-linker=" + loader(),
+    )
+    made = program("no_libc", *flags)
+    plain, told = both([str(made), "word"], tmp_path)
+    assert (plain.returncode, plain.stdout) == (5, b"fine\n")
+    (one,) = told.graph.execs
+    assert one.arguments == (bytes(made), b"word")
+    assert [gap.reason for gap in told.graph.gaps] == [GapReason.PAST_LIBC]
+
+
+def loader() -> str:
+    """Give the path of this machine's dynamic loader."""
+    told = subprocess.run(["ldd", "/bin/sh"], capture_output=True, text=True, check=True).stdout
+    return next(word for word in told.split() if "/ld-linux" in word)
