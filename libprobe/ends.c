@@ -37,6 +37,22 @@ WRAPPER(void, exit, (int code))
     __builtin_unreachable();
 }
 
+static void (*next_exit)(int) __attribute__((noreturn));
+
+void ends_prepare(void)
+{
+    if (!next_exit)
+        next_exit = (__typeof__(next_exit))lookup_next("_exit");
+}
+
+WRAPPER(void, _exit, (int code))
+{
+    ends_prepare();
+    if (recording())
+        note_exit(code & 0xff);
+    next_exit(code);
+}
+
 #define ENDS(NAME)                                     \
     WRAPPER(void, NAME, (int code))                    \
     {                                                  \
@@ -47,7 +63,6 @@ WRAPPER(void, exit, (int code))
         __builtin_unreachable();                       \
     }
 
-ENDS(_exit)
 ENDS(_Exit)
 ENDS(quick_exit)
 

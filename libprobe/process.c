@@ -228,6 +228,7 @@ void note_fork(long child)
 {
     if (child <= 0)
         return;
+    ends_prepare();
     struct probe_child *note = log_claim(PROBE_FORK, sizeof *note, NULL);
     if (!note)
         return;
@@ -261,6 +262,7 @@ void note_wait(long child, int status, const struct rusage *usage)
 void note_exit(int code)
 {
     struct rusage usage;
+    __atomic_fetch_add(&own->ended, 0, __ATOMIC_RELAXED); /* written first: one fault in a fork child, and not two */
     if (own->exec && strayed())
         return;
     descriptors_describe(); /* a subshell that only wrote to its pipe */

@@ -30,6 +30,8 @@ void exec_watch(const struct image *image, const struct probe_exec *begun);
     }))
 void exec_failed(const struct probe_exec *begun, int error);
 
+/* Finds what a fork child ends by, in its parent: else each child would, at the price of five page faults. */
+void ends_prepare(void);
 void note_fork(long child);
 void note_wait(long child, int status, const struct rusage *usage);
 void note_exit(int code);
