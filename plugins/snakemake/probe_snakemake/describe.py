@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ def run_facts(workflow: Any, directory: str) -> Facts:
     """Tell what Snakemake had read before the first job: workflow files and configuration, digested."""
     files = []
     for source in told(lambda: list(workflow.included), []):
-        files.append(described(told(lambda source=source: _source_path(source, directory), str(source))))
+        path = told(partial(_source_path, source, directory), str(source))
+        files.append(described(path))
     for path in told(lambda: list(workflow.configfiles), []):
         files.append(described(absolute(str(path), directory)))
     return {
