@@ -15,7 +15,7 @@ import pytest
 
 from conftest import Needs, absent
 from nextflows import PLACE, assert_same, observed, seen, start
-from probe_core.model import GapReason
+from probe_core.model import Gap, GapReason
 from probe_nextflow.installation import install
 from roots import make_root
 from workflows import READS, Workflow, environment, newest, record, run, write
@@ -91,11 +91,18 @@ def by_podman(podman: dict[str, str], image: str = IMAGE) -> str:
     )
 
 
+def gaps(workflow: Workflow) -> list[Gap]:
+    """Give the gaps, but for podman's own: it is a Go program, and Nextflow calls it once more for `rm`."""
+    own = [gap for gap in workflow.graph.gaps if gap.reason is GapReason.PAST_LIBC]
+    assert all(gap.about.endswith(b"/podman") for gap in own)
+    return [gap for gap in workflow.graph.gaps if gap not in own]
+
+
 def assert_tasks_are_seen(workflow: Workflow, image: str, engine: str) -> None:
     """All four ran, in a container or not; what was read undeclared is known by its name here."""
     assert observed(workflow) == (4, 4)
     # What watches a task's memory for the trace may be killed at its end, before it has begun.
-    assert not [gap.detail for gap in workflow.graph.gaps if gap.reason is not GapReason.NOT_ENTERED]
+    assert not [gap.detail for gap in gaps(workflow) if gap.reason is not GapReason.NOT_ENTERED]
     sorting = next(one for one in workflow.graph.steps if one.name.startswith("INSIDE") and one.attempt == 2)
     assert {"undeclared.txt", "words.txt"} <= workflow.touched(sorting, READS)
     assert sorting.declaration is not None
@@ -247,10 +254,10 @@ def test_images_of_other_kinds(
     (made,) = directory.glob("work/*/*/out.txt")
     assert made.read_text() == "b\na\n"
     if kind == "musl":
-        assert not workflow.graph.gaps
+        assert not gaps(workflow)
         assert "words.txt" in workflow.reads("COPY")
     else:
-        assert [gap.reason for gap in workflow.graph.gaps] == [GapReason.CONTAINER]
+        assert [gap.reason for gap in gaps(workflow)] == [GapReason.CONTAINER]
 
 
 NARROW = """
