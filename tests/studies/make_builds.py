@@ -160,7 +160,7 @@ def table(results: list[dict[str, Any]]) -> str:
     lines += [
         "",
         "Each package is built in one place: twice plainly (what differs between these says nothing),",
-        "recorded, and with `--trace`. Compared are the standard output's lines, every file, and the targets.",
+        "recorded, and with `--trace`. Compared are what make prints, every file, and the targets.",
     ]
     return "\n".join(lines) + "\n"
 
