@@ -53,7 +53,7 @@ test: system build $(VENV)/required-test $(VENV)/required-snakemake $(VENV)/requ
 test-quick: build $(VENV)/required-test
 	$(BIN)/pytest -m 'not slow' tests/unit tests/property
 
-prove: system build $(VENV)/required-test $(VENV)/required-snakemake $(VENV)/required-snakemake-test
+prove: system build $(VENV)/required-test $(VENV)/required-snakemake $(VENV)/required-snakemake-test $(VENV)/required-snakemake-suite
 	PATH="$(CURDIR)/$(BIN):$$PATH" PROBE_PROVE=1 $(BIN)/pytest $(T)
 
 lint: build $(VENV)/required-lint $(VENV)/required-test

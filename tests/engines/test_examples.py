@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Needs
-from workflows import contents, example, record, run
+from workflows import contents, record, run
 
-READS = Path("/usr/share/doc/bowtie2/examples")
 INDEX = {f"reference/lambda.fa{ending}" for ending in (".amb", ".ann", ".bwt", ".pac", ".sa")}
 BAMS = {"aligned/pairs.bam", "aligned/long.bam"}
 
@@ -30,19 +28,6 @@ TRUE = {
     "results/variants.vcf": (BAMS | {"reference/lambda.fa", "reference/lambda.fa.fai"}, {"bcftools"}),
     "results/variants.svg": ({"scripts/plot.py", "results/coverage.tsv", "results/variants.vcf"}, {"python"}),
 }
-
-
-@pytest.fixture
-def pipeline(needs: Needs, tmp_path: Path) -> Path:
-    """The example with the lambda phage data in place."""
-    for program in ("bwa", "samtools", "bcftools"):
-        needs(program)
-    needs(str(READS), package="bowtie2-examples")
-    directory = example("variant-calling", tmp_path / "w")
-    (directory / "data").mkdir()
-    for file in (READS / "reference/lambda_virus.fa.gz", *(READS / "reads").glob("*.fq.gz")):
-        shutil.copy(file, directory / "data")
-    return directory
 
 
 @pytest.mark.parametrize("engine", ["make", "snakemake"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -256,3 +258,79 @@ def test_slurm_arrays(slurm: Path, tmp_path: Path) -> None:
         clusters.append(declaration.facts["cluster"])
     assert len({one["array"] for one in clusters}) == 1
     assert len({one["job"] for one in clusters}) == 3
+
+
+def provenance(workflow: Workflow) -> dict[str, tuple[set[str], set[str], set[str]]]:
+    """By step what it read and made below the workflow's directory, and the programs it ran."""
+    found = {}
+    for step in workflow.graph.steps:
+        files = [workflow.reads(step.name), workflow.writes(step.name)]
+        own = [{name for name in one if not name.startswith(("/", ".snakemake"))} for one in files]
+        found[step.name] = (own[0], own[1], workflow.programs(step.name))
+    return found
+
+
+def digests(workflow: Workflow) -> dict[str, set[str]]:
+    """By path below the workflow's directory the digests of what was made."""
+    found: dict[str, set[str]] = {}
+    for one in workflow.graph.versions:
+        name = workflow.relative(one.path)
+        if one.made_by is not None and one.digest and not name.startswith(("/", ".snakemake", "logs/")):
+            found.setdefault(name, set()).add(one.digest)
+    return found
+
+
+@pytest.mark.slow
+def test_the_same_provenance_here_and_on_slurm(slurm: Path, pipeline: Path, tmp_path: Path) -> None:
+    """The variant-calling example: outputs as by the local executor, provenance as on one machine."""
+    if not os.environ.get("PROBE_PROVE"):
+        pytest.skip("a dozen jobs one after another on Slurm: `make prove`")
+    plain, far = (Path(shutil.copytree(pipeline, tmp_path / name)) for name in ("plain", "far"))
+    assert run(["snakemake", "--cores", "2"], plain).returncode == 0
+    here, done = record(["snakemake", "--cores", "2"], pipeline)
+    assert done.returncode == 0, done.stderr
+    words = ["--executor", "slurm", *(word.format("slurm") for word in SLURM)]
+    command = ["timeout", "400", "probe", "snakemake", *words]
+    done = run(command, far, SLURM_CONF=str(slurm / "slurm.conf"))
+    assert done.returncode == 0, done.stderr
+    there = newest("snakemake")
+    assert contents(far) == contents(pipeline) == contents(plain)
+    assert provenance(there) == provenance(here)
+    assert digests(there) == digests(here)
+    hosts = {process.host for process in there.graph.processes}
+    assert "node1" in hosts
+
+
+DYING = {
+    "Snakefile": """rule dies:
+    output: "out.txt"
+    shell: "cat in.txt > begun.txt; sleep 300; cp in.txt {output}"
+""",
+    "in.txt": "in\n",
+}
+
+
+@pytest.mark.slow
+def test_a_node_that_dies(tmp_path: Path) -> None:
+    """What the job had done is in the history, though nobody could tell its end."""
+    if not os.environ.get("PROBE_PROVE"):
+        pytest.skip("takes a Slurm of its own: `make prove`")
+    directory = write(tmp_path / "w", DYING)
+    with started() as folder:
+        words = ["--executor", "slurm", *(word.format("slurm") for word in SLURM)]
+        around = environment(SLURM_CONF=str(folder / "slurm.conf"))
+        command = ["timeout", "240", "probe", "snakemake", *words]
+        process = subprocess.Popen(
+            command, cwd=directory, env=around, stderr=subprocess.PIPE, text=True
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not (directory / "begun.txt").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(0.5)
+        subprocess.run([SERVICES / "slurm", "kill", folder], check=True)
+        _, said = process.communicate(timeout=260)
+    assert process.returncode == 1, said
+    workflow = newest("snakemake")
+    assert workflow.reads("dies") >= {"in.txt"}
+    assert workflow.writes("dies") == {"begun.txt"}
+    assert workflow.step("dies").status is None
