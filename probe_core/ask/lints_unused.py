@@ -143,14 +143,20 @@ def _covered_below(told: _Unused, step: DeclaredStep, path: bytes) -> Iterator[b
 def _is_shared(told: _Unused, step: DeclaredStep, path: bytes) -> bool:
     """Tell whether the input was declared for many steps at once, with no thought of this one.
 
-    So it is when several declare it and none reads it, or one that reads it has the same list of inputs
-    behind the first, which usually is a step's own.
+    So it is when several declare it and none reads it, or one that reads it has nearly the same list of
+    inputs behind the first, which usually is a step's own.
     """
     readers = told.readers.get(path, ())
     if not readers:
         return told.declared[path] > 1
-    rest = step.declaration.inputs[1:]
-    return any(one.declaration.inputs[1:] == rest for one in readers)
+    rest = frozenset(step.declaration.inputs[1:])
+    others = (frozenset(one.declaration.inputs[1:]) for one in readers)
+    return any(path in other and _are_alike(rest, other) for other in others)
+
+
+def _are_alike(one: frozenset[bytes], other: frozenset[bytes]) -> bool:
+    """Tell whether two lists differ by little: what they share is four fifths of what either has."""
+    return 5 * len(one & other) >= 4 * len(one | other)
 
 
 def _is_mark(told: _Unused, step: DeclaredStep) -> bool:

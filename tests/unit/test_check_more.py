@@ -308,3 +308,20 @@ def test_a_long_chain_is_not_walked_to_its_end_for_each_step(monkeypatch: pytest
     monkeypatch.setattr(Order, "_edges", counted)
     assert found(run.graph()) == []
     assert len(looked) < 4 * 60
+
+
+def test_a_list_that_many_steps_share_may_differ_by_little() -> None:
+    headers = [b"/w/%d.h" % number for number in range(9)]
+    run = Building()
+    for name, more in ((b"a", [b"/w/b.c"]), (b"b", [])):
+        step = run.step(
+            name.decode(), inputs=[b"/w/" + name + b".c", *headers, *more], outputs=[b"/w/" + name]
+        )
+        one = run.exec(CC, step=step)
+        run.read(one, b"/w/" + name + b".c")
+        for path in (*headers, b"/w/b.c"):
+            run.found(path, size=5)
+        for path in headers if name == b"b" else ():
+            run.read(one, path)
+        run.write(one, b"/w/" + name, size=9)
+    assert found(run.graph()) == [("unused-input", "a", b"/w/b.c")]
