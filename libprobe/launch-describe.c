@@ -35,7 +35,8 @@ static const char *user_name(char **environment, unsigned user)
     return text_append_number(wanted, wanted + sizeof wanted, user), wanted;
 }
 
-static void describe_descriptor(struct json *json, const char *folder, int number, int mine)
+/* Gives whether it was there: another process may close it meanwhile. */
+static int describe_descriptor(struct json *json, const char *comma, const char *folder, int number, int mine)
 {
     char target[PROBE_PATH_MAX], digits[24];
     struct stat found;
@@ -43,9 +44,10 @@ static void describe_descriptor(struct json *json, const char *folder, int numbe
     char *path = joined(folder, "/", digits, NULL);
     long length = kernel_link_text(path, target, sizeof target - 1);
     if (length < 0 || kernel_stat_at(PROBE_AT_FDCWD, path, &found, 0) < 0)
-        return;
+        return 0;
     target[length] = 0;
     long flags = mine ? KERNEL(fcntl, number, F_GETFL, 0, 0) : -1;
+    json_raw(json, comma);
     json_raw(json, "{\"fd\":");
     json_number(json, number);
     json_raw(json, ",\"path\":");
@@ -59,6 +61,7 @@ static void describe_descriptor(struct json *json, const char *folder, int numbe
     json_raw(json, ",\"flags\":");
     json_number(json, flags < 0 ? 0 : flags);
     json_raw(json, "}");
+    return 1;
 }
 
 struct entry { /* struct linux_dirent64 */
@@ -99,9 +102,8 @@ static void describe_descriptors(struct json *json, int pid)
             offset += entry->size;
             if (number < 0 || (!pid && (number == list || number == json->file)))
                 continue;
-            json_raw(json, comma);
-            describe_descriptor(json, folder, number, !pid);
-            comma = ",";
+            if (describe_descriptor(json, comma, folder, number, !pid))
+                comma = ",";
         }
     if (list >= 0)
         kernel_close(list);

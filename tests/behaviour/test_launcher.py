@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from probe_core.capture.spool import Spool
 from probe_core.model import GapReason
 from recording import LAUNCHER, environment, record
 
@@ -398,3 +399,21 @@ def test_a_list_of_arguments_that_only_just_fits_still_fits() -> None:
     native = subprocess.run(["true", *words], capture_output=True, check=False)
     assert native.returncode == 0
     assert launch(["true", *words], "-q").returncode == 0
+
+
+def test_prepare_while_the_root_opens_and_closes_files(tmp_path: Path) -> None:
+    """Its descriptors are those of a process that goes on: what is closed meanwhile is left out whole."""
+    busy = "import os\nwhile True: os.close(os.dup2(0, 90)); os.close(os.dup2(0, 91))"
+    process = subprocess.Popen([sys.executable, "-c", busy], stdin=subprocess.DEVNULL)
+    try:
+        for _ in range(60):
+            done = subprocess.run(
+                [LAUNCHER, "--spool", tmp_path, "--prepare", "--root", str(process.pid)], capture_output=True
+            )
+            assert done.returncode == 0, done.stderr
+    finally:
+        process.kill()
+        process.wait()
+    folders = Spool(tmp_path).runs()
+    assert len(folders) == 60
+    assert {len(folder.descriptors()) for folder in folders} <= {3, 4}
