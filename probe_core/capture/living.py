@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 FRESH = 0.5  # seconds that a census counts for
 MAPPED = re.compile(rb"/([0-9a-f-]{36})/segment-[^/\n]*$", re.MULTILINE)
+NAMED = re.compile(rb"(?:^|\0)PROBE_RUN=[^\0]*/([0-9a-f-]{36})(?:\0|$)")
+STARTING = 0.02  # seconds in which a program that an exec has just begun maps its segment
 
 
 @cache
@@ -54,16 +57,29 @@ class Census:
 
 
 def _look() -> frozenset[str]:
+    found, about = _mapped(os.listdir("/proc"))  # noqa: PTH208
+    if about:  # between an exec and its first instruction nothing is mapped; a static program never has it
+        time.sleep(STARTING)
+        found |= _mapped(about)[0]
+    return frozenset(run.decode() for run in found)
+
+
+def _mapped(pids: Iterable[str]) -> tuple[set[bytes], list[str]]:
+    """Give the runs of which these processes have a segment mapped, and who names a run and has none."""
     # By the run's id in the mapping's name: a container may have the folder mounted elsewhere.
     found: set[bytes] = set()
-    for pid in os.listdir("/proc"):  # noqa: PTH208
+    about = []
+    for pid in pids:
         if not pid.isdigit():
             continue
         try:
             with open(f"/proc/{pid}/maps", "rb") as file:  # noqa: PTH123
                 maps = file.read()
+            if b"/segment-" in maps:
+                found.update(MAPPED.findall(maps))
+                continue
+            with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+                about += [pid] if NAMED.search(file.read()) else []
         except OSError:  # ended, or not ours to see
             continue
-        if b"/segment-" in maps:
-            found.update(MAPPED.findall(maps))
-    return frozenset(run.decode() for run in found)
+    return found, about
