@@ -30,6 +30,8 @@ exec /bin/sh "$@"
 def shown(package: str, built: Built) -> dict[Fault, str]:
     """Give for each finding that could be shown how it was; ``built`` is changed meanwhile."""
     found: dict[Fault, str] = {}
+    of_order = [one for one in built.findings if one.lint in ("race", "written-twice")]
+    races = {one: _state(built.place / one.target) for one in of_order}
     make(built.place)  # what the recorded build left is up to date, or is from now on
     by_path: dict[str, list[Fault]] = {}
     for fault in sorted(built.findings, key=str):
@@ -39,8 +41,8 @@ def shown(package: str, built: Built) -> dict[Fault, str]:
         found |= _by_removal(built.place, path, faults)
     if stale := _by_content(package, built, by_path):
         found |= stale
-    for fault in built.findings:
-        if fault.lint in ("race", "written-twice") and _by_delay(package, built.place, fault):
+    for fault, state in races.items():
+        if _by_delay(package, built.place, fault, state):
             found[fault] = "held up"
     return found
 
@@ -128,8 +130,8 @@ def _by_content(package: str, built: Built, by_path: dict[str, list[Fault]]) -> 
     }
 
 
-def _by_delay(package: str, place: Path, fault: Fault) -> bool:
-    """Build in parallel from nothing, the recipes that name the file held up."""
+def _by_delay(package: str, place: Path, fault: Fault, here: tuple[int, str] | None) -> bool:
+    """Build in parallel from nothing, who makes the file held up; ``here``: what the recorded build left."""
     aside = place.with_name("held-up")
     shell = place.with_name("held-up.sh")
     names = {"name": Path(fault.path).name, "target": Path(fault.target).name}
@@ -137,7 +139,7 @@ def _by_delay(package: str, place: Path, fault: Fault) -> bool:
     shell.chmod(0o755)
     fresh(package, aside)
     done = native(["make", "-j8", f"SHELL={shell}"], aside)
-    here, there = _state(place / fault.target), _state(aside / fault.target)
+    there = _state(aside / fault.target)
     return done.returncode != 0 or (here or (0, ""))[1] != (there or (0, ""))[1]
 
 

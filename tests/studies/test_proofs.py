@@ -47,7 +47,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = write(tmp_path / "plain", FILES)
     write(tmp_path / "fresh", FILES)
     monkeypatch.setattr(proofs, "fresh", lambda _, to: shutil.copytree(tmp_path / "fresh", to))
-    monkeypatch.setattr(proofs, "HELD", 0.5)
+    monkeypatch.setattr(proofs, "HELD", 1)
     assert run(["make", "gen.txt", "all"], place).returncode == 0
     return place
 
