@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 import nextflows
 from conftest import Needs
+from correct_workflows import variant_calling
 from nextflows import home
-from workflows import example
 
 __all__ = ["home", "nextflow"]
-READS = Path("/usr/share/doc/bowtie2/examples")
 pytest.register_assert_rewrite("snakemakes")  # for it to tell what differs
 
 
@@ -26,11 +24,4 @@ def nextflow(needs: Needs) -> Path:
 @pytest.fixture
 def pipeline(needs: Needs, tmp_path: Path) -> Path:
     """The example with the lambda phage data in place."""
-    for program in ("bwa", "samtools", "bcftools"):
-        needs(program)
-    needs(str(READS), package="bowtie2-examples")
-    directory = example("variant-calling", tmp_path / "w")
-    (directory / "data").mkdir()
-    for file in (READS / "reference/lambda_virus.fa.gz", *(READS / "reads").glob("*.fq.gz")):
-        shutil.copy(file, directory / "data")
-    return directory
+    return variant_calling(tmp_path / "w", needs)

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Needs
 from nextflows import plugin_is_built
-from workflows import Workflow, example, record, run
+from workflows import Workflow, record, run
 
-PHAGE = Path("/usr/share/doc/bowtie2/examples")
 FIGURE = "results/variants.svg"
 RESULTS = ("variants.svg", "variants.vcf", "coverage.tsv")
 COMMANDS = {
@@ -49,19 +47,6 @@ TASKS = {
     "CALL": ({"lambda.fa", "lambda.fa.fai", "pairs.bam", "long.bam"}, {"bcftools"}),
     "PLOT": ({"plot.py", "coverage.tsv", "variants.vcf"}, {"python"}),
 }
-
-
-@pytest.fixture
-def data(needs: Needs, tmp_path: Path) -> Path:
-    """The example with the lambda phage's reads in place."""
-    for program in ("bwa", "samtools", "bcftools"):
-        needs(program)
-    needs(str(PHAGE), package="bowtie2-examples")
-    directory = example("variant-calling", tmp_path / "example")
-    (directory / "data").mkdir()
-    for file in (PHAGE / "reference/lambda_virus.fa.gz", *(PHAGE / "reads").glob("*.fq.gz")):
-        shutil.copy(file, directory / "data")
-    return directory
 
 
 def story(workflow: Workflow, directory: Path) -> tuple[Story, set[str]]:
@@ -108,13 +93,13 @@ def assert_tasks(workflow: Workflow) -> None:
 
 
 @pytest.mark.slow
-def test_three_engines_tell_one_story(nextflow: Path, home: Path, data: Path, tmp_path: Path) -> None:
+def test_three_engines_tell_one_story(nextflow: Path, home: Path, pipeline: Path, tmp_path: Path) -> None:
     pytest.importorskip("snakemake")
     plugin_is_built()
     around = {"NXF_HOME": str(home), "NXF_ANSI_LOG": "false", "NEXTFLOW": str(nextflow)}
     told: dict[str, Story] = {}
     for engine, command in COMMANDS.items():
-        directory = Path(shutil.copytree(data, tmp_path / engine))
+        directory = Path(shutil.copytree(pipeline, tmp_path / engine))
         workflow, done = record(command, directory, **around)
         assert done.returncode == 0, done.stdout + done.stderr
         assert not workflow.graph.gaps
