@@ -206,7 +206,7 @@ WORKLOADS = (
         ["sh", "-c", "find tree -type f -print0 | xargs -0 cat"],
         "≤ 1.10",
     ),
-    # The watching is done by processes of its own: here the wall counts, the CPU is the program's only.
+    # The watching is done by processes of its own: `measure.sample` waits for them and counts their CPU.
     Workload("static: 50,000 files read", static_loop, ["./loop"], "≤ 3.0", recorded=[*WATCHED, "./loop"]),
     Workload(
         "static: the same by 8 threads",
