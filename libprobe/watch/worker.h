@@ -1,6 +1,6 @@
 /*
  * The worker's parts: the programs behind one listener (target.c), how each call is read
- * (calls.c, files.c), and the frames that come of it (frames.c). One thread, one listener;
+ * (calls.c, programs.c, files.c), and the frames that come of it (frames.c). One thread, one listener;
  * nothing is shared with other workers but the segments and the table of slots.
  */
 #ifndef PROBE_WATCH_WORKER_H
@@ -113,6 +113,10 @@ HIDDEN_CALL void file_identity(uint8_t kind, uint16_t detail, int error, const c
 HIDDEN_CALL int files_served(void);
 HIDDEN_CALL void files_serve(const char *opened);
 HIDDEN_CALL void file_fill(struct probe_identity *note, const struct stat *status);
+
+/* programs.c: what execve is about to do, and what exit_group does. */
+HIDDEN_CALL void program_executed(const struct notice *notice, int at, uint64_t path, uint64_t arguments, int flags);
+HIDDEN_CALL void program_ended(const struct notice *notice, int status);
 
 /* calls.c. The error to answer with instead of "go on"; 0 as a rule. */
 HIDDEN_CALL int call_noticed(struct notice *notice);

@@ -1,4 +1,4 @@
-"""The compiled reader under libFuzzer with AddressSanitizer and UBSan: what holds stands in reader/target.c.
+"""The compiled reader under libFuzzer with AddressSanitizer and UBSan: what holds stands in reader/judge.c.
 
 A few seconds from the corpus in `make test`, ten million executions in `make prove`. The judge is judged too:
 readers with a fault put into them must be found out.
@@ -55,7 +55,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory, needs) -> Path:
     if not list(Path(asked.stdout.strip()).glob("libclang_rt.fuzzer*")):
         absent("libFuzzer is not installed: sudo apt-get install libclang-rt-dev")
     folder = tmp_path_factory.mktemp("fuzz")
-    for part in ("truth", "target", "mutate"):
+    for part in ("truth", "judge", "target", "mutate"):
         compiled(JUDGE / f"{part}.c", folder / f"{part}.o", "-c", "-Wall", "-Wextra", "-Werror")
     return folder
 
@@ -121,7 +121,7 @@ def _tell(said: str, executions: int) -> None:
     text = f"""
 The compiled reader (`probe_core/capture/reader*.c`) under libFuzzer with AddressSanitizer and UBSan, from the
 corpus in `tests/fuzz/corpus.zip` by mutations that know the format. No crash, no hang (limit 10 s an input),
-no row without its committed frame, no committed frame lost in silence (`tests/fuzz/reader/target.c`).
+no row without its committed frame, no committed frame lost in silence (`tests/fuzz/reader/judge.c`).
 `PROBE_FUZZ_SECONDS=600` makes a slice of it; each run adds a row. Executions in all: {total:,}.
 
 | when | reader (SHA-256) | executions | seconds | inputs kept | features | points reached |

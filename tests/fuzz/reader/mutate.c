@@ -1,6 +1,6 @@
 /*
  * Mutations that know the format, beside libFuzzer's own: random bytes seldom make a block, and
- * never a frame of the right size. What they make may be sound or not; the judge is in target.c.
+ * never a frame of the right size. What they make may be sound or not; the judge is judge.c.
  */
 #include "truth.h"
 
