@@ -2,7 +2,8 @@
  * Taking a large run in behind the user's back: apart from the terminal and the command's
  * session (and with low priority: behind.py), while the prompt is there again. The launcher locks the run
  * and hands the lock on, so that whoever asks meanwhile waits; when the taker is killed the
- * lock is free, the run is where it was, and the next `probe` command takes it in.
+ * lock is free, the run is where it was, and the next `probe` command takes it in. What the taker
+ * finds (lock, log, session, words) is agreed in behind.py, which starts it too.
  */
 #include "launch.h"
 

@@ -80,21 +80,41 @@ def together(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return facts
 
 
+def declared_lines(file: Path, who: str) -> tuple[list[Any], list[str]]:
+    """Read what a process of an engine declared, one JSON value a line, and the gaps in that, as sentences.
+
+    ``who`` wrote it ("Snakemake process 12"). A line that is no JSON is None; one without an end is torn
+    and left out.
+    """
+    import json  # a recording's start need not pay for it
+
+    def value(text: bytes) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return None
+
+    try:
+        *whole, rest = file.read_bytes().split(b"\n")
+    except OSError as error:
+        return [], [f"what {who} declared cannot be read: {error.strerror}"]
+    return [value(text) for text in whole], [f"{who} ended while it declared something"] if rest else []
+
+
 class Engine(Protocol):
     """A workflow engine, as its adapter tells it.
 
     For `probe doctor` it may also have ``limits() -> Iterable[str]``, sentences on what it lacks here, and
     ``version_option: str``, where that is not ``--version``. Where a command is not known by its name,
-    ``recognises(command: Sequence[bytes]) -> bool`` tells whether it is the engine's.
+    ``recognises(command: Sequence[bytes]) -> bool`` tells whether it is the engine's. Where variables let it
+    declare its steps when it is started anywhere below a recording, they come from
+    ``surroundings(run_folder: Path, environment: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]``.
     """
 
     name: str  # "make"; also the verb: `probe make …`
     commands: tuple[
         str, ...
     ]  # base names that `probe record` recognises in front: ("make", "gmake"); none: no verb
-
-    def surroundings(self, run_folder: Path, environment: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
-        """Variables that let this engine, started anywhere below a recording, declare its steps."""
 
     def prepare(
         self, command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]

@@ -7,7 +7,7 @@ A plugin that cannot be loaded, or whose hook raises, is left out and remembered
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, reduce
 from importlib import import_module
 from importlib.util import find_spec
@@ -156,7 +156,7 @@ def engines() -> dict[str, Engine]:
     return dict(sorted(found.items()))
 
 
-_ENGINE = ("name", "commands", "surroundings", "prepare", "declared", "remedy")
+_ENGINE = ("name", "commands", "prepare", "declared", "remedy")
 
 
 def engine_of(command: Sequence[bytes]) -> Engine | None:
@@ -175,6 +175,22 @@ def _recognises(engine: Engine, command: Sequence[bytes]) -> bool:
     except _ANYTHING as error:
         plugins().blame(engine.name, error)
         return False
+
+
+def surroundings(run_folder: Path, environment: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Give the variables that let every engine, started anywhere below a recording, declare its steps.
+
+    An adapter that fails is blamed and adds nothing.
+    """
+    gained: dict[bytes, bytes] = {}
+    for engine in engines().values():
+        ask = getattr(engine, "surroundings", None)
+        try:
+            if ask is not None:
+                gained.update(ask(run_folder, {**environment, **gained}))
+        except _ANYTHING as error:
+            plugins().blame(engine.name, error)
+    return gained
 
 
 def formats() -> dict[str, Format]:

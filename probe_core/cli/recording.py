@@ -126,15 +126,10 @@ class _Prepared:
 
 def _ask_engines(prepared: _Prepared, folder: Path) -> None:
     """Let every engine add its surroundings; an adapter that fails is told of and never stops the command."""
-    from probe_core.plugins import engine_of, engines, plugins
+    from probe_core.plugins import engine_of, engines, plugins, surroundings
 
-    known = engines()
-    for engine in known.values():
-        try:
-            prepared.environment.update(engine.surroundings(folder, prepared.environment))
-        except Exception as error:
-            plugins().blame(engine.name, error)
-    front = known.get(prepared.engine) if prepared.engine else engine_of(prepared.command)
+    prepared.environment.update(surroundings(folder, prepared.environment))
+    front = engines().get(prepared.engine) if prepared.engine else engine_of(prepared.command)
     if front is not None:
         prepared.engine = front.name
         try:

@@ -1,8 +1,16 @@
 """Taking in behind the prompt: apart from the terminal, in turn, with its complaints in the spool's log.
 
-The launcher starts it for a large run (launch-behind.c), and `start` for a root that was no launcher's. Who
-starts it locks the run and hands the lock on, so that a `probe` command meanwhile waits. When it is killed
-the lock is free and the run where it was: the next `probe` command takes it in.
+The launcher starts it for a large run (launch-behind.c), and `start` for a root that was no launcher's. Both
+keep this, and tests/behaviour/test_behind.py holds both to it:
+
+- whoever starts it has locked ``FOLDER/taking-in`` (flock, without waiting) and hands the lock on, open, as
+  descriptor N: ``--lock=N FOLDER`` are its last words. So a `probe` command meanwhile waits. Where somebody
+  else has the lock, nothing is started;
+- lock and log are made for their owner alone (0600), and no link is followed;
+- it is in a session of its own, in ``/``, reads nothing (/dev/null), writes both its streams at the end of
+  ``SPOOL/taking-in.log``, and has nothing else open.
+
+When it is killed the lock is free and the run where it was: the next `probe` command takes it in.
 """
 
 from __future__ import annotations
@@ -18,7 +26,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from probe_core.capture.spool import RunFolder
 
-LOG = "taking-in.log"  # in the spool; also in launch-behind.c
+LOG = "taking-in.log"  # in the spool
 TURN = "taking-in.turn"
 LOG_MOST = 256 << 10  # bytes, after which the log begins anew
 NICE = 5

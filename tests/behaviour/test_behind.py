@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,12 +51,12 @@ def launch(
     )
 
 
-def told_of(tmp_path: Path) -> dict[str, object]:
+def told_of(tmp_path: Path) -> dict[str, Any]:
     until = time.monotonic() + 20
     while not (tmp_path / "told").exists():
         assert time.monotonic() < until, "what takes in was not started"
         time.sleep(0.02)
-    told: dict[str, object] = json.loads((tmp_path / "told").read_text())
+    told: dict[str, Any] = json.loads((tmp_path / "told").read_text())
     return told
 
 
@@ -84,27 +85,70 @@ def takers() -> Iterator[list[int]]:
             continue
 
 
-def test_it_stands_apart_from_the_users_session(tmp_path: Path, takers: list[int]) -> None:
+def by_the_launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """Start the stand-in as the launcher does behind a large run."""
     done = launch(LARGE, tmp_path, "-v", LASTS="30")
-    told = told_of(tmp_path)
-    takers.append(int(str(told["pid"])))
     (folder,) = spool().runs()
     line = done.stderr.decode()
     assert line.startswith(f"recorded {folder.id[:8]}: 1 process, 40,")
     assert line.endswith(f" notes; being taken in (`probe show {folder.id[:8]}` waits for it)\n")
+    return folder
+
+
+def by_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """Start the stand-in as an adapter does for a root that was no launcher's."""
+    subprocess.run([BIN / "probe-record", "-q", "true"], check=True)
+    (folder,) = spool().runs()
+    (tmp_path / "taker.py").write_text(TELL)
+    stand_in = tmp_path / "python"
+    stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} -S {tmp_path}/taker.py "$@"\n')
+    stand_in.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(stand_in))
+    monkeypatch.setenv("TOLD", str(tmp_path / "told"))
+    monkeypatch.setenv("LASTS", "30")
+    os.open("/dev/null", os.O_RDONLY)  # what the starter has open is not handed on
+    assert behind.start(folder)
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # nobody waits for what goes on
+@pytest.mark.parametrize("begin", [by_the_launcher, by_python])
+def test_it_stands_apart_from_the_users_session(
+    begin: Callable[..., RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takers: list[int]
+) -> None:
+    """The agreement in behind.py, which both who start it keep."""
+    folder = begin(tmp_path, monkeypatch)
+    told = told_of(tmp_path)
+    takers.append(int(str(told["pid"])))
     assert told["session"] == told["pid"]
     assert told["place"] == "/"
-    assert told["words"] == ["--lock=3", str(folder.path)]
-    log = str(spool().folder / behind.LOG)
-    lock = str(folder.path / LOCK)
-    assert told["fds"] == {"0": "/dev/null", "1": log, "2": log, "3": lock}
+    *_, option, path = told["words"]
+    assert path == str(folder.path)
+    number = option.removeprefix("--lock=")
+    log, lock = spool().folder / behind.LOG, folder.path / LOCK
+    assert told["fds"] == {"0": "/dev/null", "1": str(log), "2": str(log), number: str(lock)}
+    assert [one.stat().st_mode & 0o777 for one in (log, lock)] == [0o600, 0o600]
     assert not is_free(folder)
+    assert not behind.start(folder), "somebody is at it"
     os.kill(takers[0], signal.SIGKILL)
     until = time.monotonic() + 10
     while not is_free(folder):
         assert time.monotonic() < until
         time.sleep(0.02)
     assert behind.complaints(spool().folder) == ["a complaint"]
+
+
+def test_the_launcher_starts_nothing_where_somebody_is_at_it(tmp_path: Path) -> None:
+    holds = (
+        "import fcntl, os, time\n"
+        "lock = os.open(os.environ['PROBE_RUN'] + '/taking-in', os.O_RDWR | os.O_CREAT)\nfcntl.flock(lock, fcntl.LOCK_EX)\nif os.fork(): os._exit(0)\ntime.sleep(1)"
+    )
+    done = launch(
+        [*LARGE[:2], f"{LOOKS}\n{holds}"], tmp_path, "-v"
+    )
+    assert done.stderr == b""
+    assert not (tmp_path / "told").exists()
+    assert len(spool().runs()) == 1
 
 
 @pytest.mark.parametrize("case", ["small", "asked to wait", "quiet and small"])

@@ -115,6 +115,21 @@ def test_an_adapter_that_fails_stops_nothing(monkeypatch: pytest.MonkeyPatch, ha
     assert handed["command"] == [b"toy-flow", b"all"]
 
 
+@pytest.mark.parametrize("ask", [None, lambda *_: 1 / 0], ids=["none", "faulty"])
+def test_surroundings_are_optional_and_may_fail(
+    ask: Any, monkeypatch: pytest.MonkeyPatch, handed: dict[str, Any]
+) -> None:
+    blamed: list[str] = []
+    toy, other = Toy(), Toy()
+    toy.surroundings = ask
+    engine(monkeypatch, toy)
+    monkeypatch.setattr(installed, "engines", lambda: {"faulty": toy, "sound": other})
+    monkeypatch.setattr(installed.plugins(), "blame", lambda _, error: blamed.append(str(error)))
+    start(Request(["true"]))
+    assert handed["environment"][b"TOY"]
+    assert blamed == ([] if ask is None else ["division by zero"])
+
+
 def test_what_an_engine_refuses_is_told(monkeypatch: pytest.MonkeyPatch, handed: dict[str, Any]) -> None:
     engine(monkeypatch, Toy(UsageError("toy cannot do that")))
     with pytest.raises(UsageError):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from probe_core.hooks import Declared, together
+from probe_core.hooks import Declared, declared_lines, together
 from probe_core.model import Declaration
 
 FOLDER = "nextflow"  # below the run's declarations; one file a Nextflow process, one JSON object a line
@@ -61,24 +60,15 @@ def declared(run_folder: Path) -> Declared | None:
 
 
 def _read(file: Path) -> Reading:
-    reading = Reading()
-    try:
-        *whole, rest = file.read_bytes().split(b"\n")
-    except OSError as error:
-        reading.gaps.append(f"what Nextflow process {file.stem} declared cannot be read: {error.strerror}")
-        return reading
-    if rest:
-        reading.gaps.append(f"Nextflow process {file.stem} ended while it declared something")
-    for text in whole:
-        try:
-            line = json.loads(text)
-        except ValueError:
-            line = None
+    who = f"Nextflow process {file.stem}"
+    lines, gaps = declared_lines(file, who)
+    reading = Reading(gaps=gaps)
+    for line in lines:
         if not _take(line, reading):
-            reading.gaps.append(f"a line that Nextflow process {file.stem} wrote cannot be understood")
+            reading.gaps.append(f"a line that {who} wrote cannot be understood")
     reading.gaps += _collecting(reading.operators)
     if reading.run and not reading.complete:
-        reading.gaps.append(f"Nextflow process {file.stem} did not tell how the workflow ended")
+        reading.gaps.append(f"{who} did not tell how the workflow ended")
     return reading
 
 

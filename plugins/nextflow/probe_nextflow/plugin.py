@@ -39,14 +39,6 @@ class Nextflow:
     commands: tuple[str, ...] = ("nextflow",)
     version_option = "-version"
 
-    def surroundings(
-        self,
-        run_folder: Path,  # noqa: ARG002
-        environment: Mapping[bytes, bytes],  # noqa: ARG002
-    ) -> Mapping[bytes, bytes]:
-        """Give nothing: a Nextflow tells its tasks when nf-probe is among its plugins."""
-        return {}
-
     def prepare(
         self, command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]
     ) -> Preparation:

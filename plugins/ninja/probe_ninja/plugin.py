@@ -19,14 +19,6 @@ class Ninja:
     name = "ninja"
     commands: tuple[str, ...] = ("ninja", "ninja-build", "samu")
 
-    def surroundings(
-        self,
-        run_folder: Path,  # noqa: ARG002
-        environment: Mapping[bytes, bytes],  # noqa: ARG002
-    ) -> Mapping[bytes, bytes]:
-        """Give nothing: what ran is matched with what ninja says of its build."""
-        return {}
-
     def prepare(
         self, command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]
     ) -> Preparation:

@@ -27,14 +27,6 @@ class Script:
         """Tell whether the command runs a file of shell commands."""
         return script_of(command) is not None
 
-    def surroundings(
-        self,
-        run_folder: Path,  # noqa: ARG002
-        environment: Mapping[bytes, bytes],  # noqa: ARG002
-    ) -> Mapping[bytes, bytes]:
-        """Give nothing: a script's steps are found among its processes."""
-        return {}
-
     def prepare(
         self,
         command: Sequence[bytes],

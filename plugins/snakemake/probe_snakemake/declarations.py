@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from probe_core.hooks import Declared, together
+from probe_core.hooks import Declared, declared_lines, together
 from probe_core.model import Declaration
 from probe_snakemake import FOLDER
 
@@ -62,18 +62,10 @@ def declared(run_folder: Path) -> Declared | None:
 
 
 def _read(file: Path, reading: _Reading) -> None:
-    try:
-        *whole, rest = file.read_bytes().split(b"\n")
-    except OSError as error:
-        reading.gaps.append(f"what Snakemake process {file.stem} declared cannot be read: {error.strerror}")
-        return
-    if rest:
-        reading.gaps.append(f"Snakemake process {file.stem} ended while it declared a step")
-    for text in whole:
-        try:
-            line = json.loads(text)
-        except ValueError:
-            line = None
+    who = f"Snakemake process {file.stem}"
+    lines, gaps = declared_lines(file, who)
+    reading.gaps += gaps
+    for line in lines:
         match line:
             case {"note": "run", "facts": dict(facts)}:
                 reading.facts = together((reading.facts, facts))
@@ -88,7 +80,7 @@ def _read(file: Path, reading: _Reading) -> None:
             case {"note": "end", "key": str(key)}:
                 reading.ends[key] = line
             case _:
-                reading.gaps.append(f"a line that Snakemake process {file.stem} wrote cannot be understood")
+                reading.gaps.append(f"a line that {who} wrote cannot be understood")
 
 
 def _job(start: dict[str, Any]) -> str:

@@ -30,14 +30,6 @@ class Snakemake:
     name = "snakemake"
     commands: tuple[str, ...] = ("snakemake",)
 
-    def surroundings(
-        self,
-        run_folder: Path,  # noqa: ARG002
-        environment: Mapping[bytes, bytes],  # noqa: ARG002
-    ) -> Mapping[bytes, bytes]:
-        """Give nothing: a Snakemake declares its steps when its executor is ours."""
-        return {}
-
     def prepare(
         self,
         command: Sequence[bytes],

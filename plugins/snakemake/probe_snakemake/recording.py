@@ -81,17 +81,14 @@ def join() -> Run:
 def _opened() -> dict[str, str]:
     """Open a run whose root is this Snakemake, with what the engines below it need."""
     from probe_core.capture.launch import prepare
-    from probe_core.plugins import engines
+    from probe_core.plugins import surroundings
 
     node.drop_dead_preloads()
     variables = dict(prepare(sys.argv, engine="snakemake", spool=node.spool()))
     folder = Path(variables["PROBE_RUN"])
     environment = {**os.environb, **{os.fsencode(name): os.fsencode(v) for name, v in variables.items()}}
-    for engine in engines().values():
-        gained = engine.surroundings(folder, environment)
-        environment |= gained
-        variables |= {os.fsdecode(name): os.fsdecode(value) for name, value in gained.items()}
-    return variables
+    gained = surroundings(folder, environment)
+    return variables | {os.fsdecode(name): os.fsdecode(value) for name, value in gained.items()}
 
 
 @atexit.register

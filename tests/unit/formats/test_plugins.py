@@ -18,7 +18,6 @@ from probe_core.hooks import hook
 class Toy:
     name = "toy"
     commands = ("toyflow", "toy")
-    def surroundings(self, run_folder, environment): return {}
     def prepare(self, command, run_folder, environment): raise NotImplementedError
     def declared(self, run_folder): return None
     def remedy(self, finding): return None
