@@ -111,7 +111,7 @@ def by_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     return folder
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # nobody waits for what goes on
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("begin", [by_the_launcher, by_python])
 def test_it_stands_apart_from_the_users_session(
     begin: Callable[..., RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takers: list[int]
@@ -141,7 +141,8 @@ def test_it_stands_apart_from_the_users_session(
 def test_the_launcher_starts_nothing_where_somebody_is_at_it(tmp_path: Path) -> None:
     holds = (
         "import fcntl, os, time\n"
-        "lock = os.open(os.environ['PROBE_RUN'] + '/taking-in', os.O_RDWR | os.O_CREAT)\nfcntl.flock(lock, fcntl.LOCK_EX)\nif os.fork(): os._exit(0)\ntime.sleep(1)"
+        "lock = os.open(os.environ['PROBE_RUN'] + '/taking-in', os.O_RDWR | os.O_CREAT)\n"
+        "fcntl.flock(lock, fcntl.LOCK_EX)\nif os.fork(): os._exit(0)\ntime.sleep(1)"
     )
     done = launch(
         [*LARGE[:2], f"{LOOKS}\n{holds}"], tmp_path, "-v"
