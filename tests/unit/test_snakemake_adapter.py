@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import types
@@ -14,6 +15,7 @@ import pytest
 from probe_core.hooks import Finding
 from probe_core.model import Step
 from probe_snakemake import command_line, describe, seam
+from probe_snakemake.announced import Announced
 from probe_snakemake.declarations import declared
 from probe_snakemake.plugin import probe_engine
 
@@ -205,3 +207,26 @@ def test_values_without_a_word_in_json_are_told_as_text() -> None:
         "many": [1, {"y": None}],
     }
     assert len(describe.plain("x" * 10_000)) == describe.TEXT_MOST
+
+
+def test_a_shell_text_that_snakemake_announced_is_not_filled_in_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = types.ModuleType("snakemake.jobs")
+    module.logger = logging.getLogger("tests.jobs")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "snakemake.jobs", module)
+    earlier, announced = Announced(), Announced()
+    earlier.listen()
+    announced.listen()
+    rule = types.SimpleNamespace(name="fit")
+    job = types.SimpleNamespace(jobid=3, rule=rule)
+    for text in ("first attempt", "second attempt"):
+        told = {"jobid": 3, "rule_name": "fit", "shellcmd": text}
+        module.logger.warning("job", extra=told)
+        assert announced.text(job) == text
+    assert announced.text(job) is None
+    assert module.logger.filters == [announced]
+    facts = describe._program(types.SimpleNamespace(rule=rule, shellcmd="filled in"), "shell", "/w", "said")
+    assert facts["shell"] == "said"
+    facts = describe._program(types.SimpleNamespace(rule=rule, shellcmd="filled in"), "shell", "/w", None)
+    assert facts["shell"] == "filled in"

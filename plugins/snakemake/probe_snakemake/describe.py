@@ -70,8 +70,11 @@ def cluster_facts(environment: Mapping[str, str]) -> Facts:
     return {"cluster": facts}
 
 
-def job_facts(job: Any, directory: str) -> Facts:
-    """Tell what ``job`` declares: files as absolute paths, the rest as Snakemake has it."""
+def job_facts(job: Any, directory: str, shell: str | None = None) -> Facts:
+    """Tell what ``job`` declares: files as absolute paths, the rest as Snakemake has it.
+
+    ``shell`` is the text of its shell command, where that is known already.
+    """
     rule = job.rule
     of_rule = _of_rule(rule, job, directory)
     wildcards = told(lambda: dict(job.wildcards_dict), {})
@@ -91,7 +94,7 @@ def job_facts(job: Any, directory: str) -> Facts:
         "jobid": told(lambda: int(job.jobid), None),
         **of_rule,
     }
-    facts |= _program(job, of_rule["kind"], directory)
+    facts |= _program(job, of_rule["kind"], directory, shell)
     facts |= _surroundings(job, directory)
     if benchmark := told(lambda: job.benchmark, None):
         facts["benchmark"] = absolute(str(benchmark), directory)
@@ -130,12 +133,12 @@ def _kind(job: Any) -> str:
     return "none"
 
 
-def _program(job: Any, kind: str, directory: str) -> Facts:
+def _program(job: Any, kind: str, directory: str, shell: str | None) -> Facts:
     """Tell what the rule runs: the shell's text, or the script with its digest."""
     rule = job.rule
     match kind:
         case "shell":
-            command = str(told(lambda: job.shellcmd, None) or "")
+            command = shell or str(told(lambda: job.shellcmd, None) or "")
             digest = hashlib.sha256(command.encode(errors="surrogatepass")).hexdigest()
             return {"shell": command, "shell_digest": f"sha256:{digest}"}
         case "script" | "notebook" | "cwl":

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from probe_snakemake import FOLDER, describe, node, seam
+from probe_snakemake.announced import Announced
 
 _unfinished: list[Run] = []  # at most one: the run that this process has opened
 _opening = threading.Lock()
@@ -133,6 +134,8 @@ class Recording:
         self._directory = str(Path.cwd())
         self._outer = os.environ.get("PROBE_STEP")
         self._numbers = itertools.count(1)
+        self._announced = Announced()
+        self._announced.listen()
         self._process = f"{os.uname().nodename}:{os.getpid()}:{time.time_ns() >> 20:x}"
         remote = bool(describe.told(lambda: workflow.remote_exec, False))
         self._lines = Lines(run.folder, shared=remote and not run.opened)
@@ -173,7 +176,8 @@ class Recording:
 
     def _described(self, job: Any) -> dict[str, Any]:
         try:
-            facts = describe.job_facts(job, self._directory)
+            text = describe.told(lambda: self._announced.text(job), None)
+            facts = describe.job_facts(job, self._directory, text)
         except Exception as error:  # a Snakemake that is not known: the step is there, with less to say
             facts = {
                 "rule": str(job.rule),
