@@ -24,15 +24,21 @@ class UsageError(ProbeError):
 
 @dataclass(eq=False)
 class UnknownRun(UsageError):
-    """No run, or more than one, goes by that name."""
+    """No run, or more than one, goes by that name; ``known`` is how many runs there are, if that matters."""
 
     name: str
     candidates: tuple[str, ...] = ()
+    known: int | None = None
 
     def __str__(self) -> str:
         if self.candidates:
-            some = ", ".join(self.candidates[:5])
-            return f"'{self.name}' names more than one run ({some}); give more of its id"
+            some = ", ".join(one[: max(8, len(self.name) + 3)] for one in self.candidates[:5])
+            more = " …" if len(self.candidates) > 5 else ""
+            return f"'{self.name}' names more than one run ({some}{more}); give more of its id"
+        if self.known == 0:
+            return "nothing is recorded yet; try: probe record -- COMMAND"
+        if self.known is not None:
+            return f"there is no run '{self.name}': {self.known} recorded, `probe runs` lists them"
         return f"no run is called '{self.name}'; `probe runs` lists them"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -63,7 +64,7 @@ def format_command(form: Format, file: str | None) -> click.Command:
         told(f"wrote {shown(target)}")
 
     call.__doc__ = f"Write a run as {form.name}: {form.summary}."
-    command = click.command(form.name, short_help=form.summary)(call)
+    command = click.command(form.name, short_help=f"{form.summary[:1].upper()}{form.summary[1:]}.")(call)
     command.params += [_option(one) for one in form.options]
     return command
 
@@ -123,7 +124,8 @@ def write_aside(target: Path, write: Callable[[BinaryIO], None]) -> None:
             write(out)
         aside.replace(target)
     except BaseException as error:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink()
         if isinstance(error, OSError) and error.filename == str(aside):
             error.filename, error.filename2 = str(typed), None
         raise

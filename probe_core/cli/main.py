@@ -7,6 +7,7 @@ without click; whatever is not plain (an unknown option, --help) goes to click, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import click
 
 INTERRUPTED = 130
+_MEANT = r"\. \(?Did you mean(?: one of)?:? (.+?)\?\)?$"  # as click ends its sentence
 
 # verb: its module and the command in it; the order is that of `probe --help`
 VERBS = {
@@ -94,6 +96,8 @@ def _told(error: Exception) -> int:
 
         reason = (error.strerror or str(error)).lower()
         return _say(f"{shown(os.fspath(error.filename))}: {reason}", 1)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+        return _say(f"not all could be written: {(error.strerror or str(error)).lower()}", 1)
     told = _told_by_click(error)
     if told is not None:
         return told
@@ -117,13 +121,20 @@ def _told_by_click(error: Exception) -> int | None:
 
 
 def _show(error: click.ClickException) -> None:
-    """Show a wrong command line in one sentence that ends with where help is."""
+    """Show a wrong command line in one sentence that ends with where help is; one without words, the help."""
+    import re
+
+    import click
+
     from probe_core.printable import printable
 
     context = getattr(error, "ctx", None)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return
     path = context.command_path if context is not None else "probe"
     message = printable(error.format_message()).rstrip(".")
-    message = message[:1].lower() + message[1:]
+    message = re.sub(_MEANT, r"; did you mean \1", message[:1].lower() + message[1:])
     _say(f"{message}; see `{path} --help`", 2)
 
 

@@ -87,7 +87,10 @@ class SqliteHistory(History):
                 f"SELECT uuid FROM run WHERE outer_run IS NULL ORDER BY {_NEWEST} LIMIT 1 OFFSET ?",
                 (min(int(latest[1] or 0), 1 << 40),),
             )
-            return self._found(name, [] if row is None else [row])
+            if row is None:
+                (known,) = self._database.all("SELECT count(*) FROM run WHERE outer_run IS NULL")
+                raise UnknownRun(name, known=known[0])
+            return str(row[0])
         if row := self._database.one("SELECT uuid FROM run WHERE uuid = ?", (name.lower(),)):
             return str(row[0])
         called = f"SELECT uuid FROM run WHERE name = ? ORDER BY {_NEWEST} LIMIT 1"

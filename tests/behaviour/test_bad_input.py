@@ -57,6 +57,43 @@ def test_unknown_format(recorded: Path) -> None:
     one_sentence(probe("export", "no-such-format", cwd=recorded), 2, "no-such-format")
 
 
+def test_more_than_one_run(tmp_path: Path) -> None:
+    ids = [f"ab0000{number}0-0000-4000-8000-000000000000" for number in range(2)]
+    for one in ids:
+        subprocess.run([PROBE.with_name("probe-record"), "--id", one, "-q", "true"], check=True)
+    one_sentence(probe("show", "ab", cwd=tmp_path), 2, "'ab' names more than one run (ab000010, ab000000)")
+
+
+@pytest.mark.parametrize("words", [["runs"], ["export", "prov-json", "-o", "-"]])
+def test_a_full_output(words: list[str], recorded: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [PROBE, *words], cwd=recorded, env=environment(), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"probe: not all could be written: no space left on device\n",
+    )
+
+
+def test_an_export_where_nothing_can_be_written(recorded: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("mounting a read-only folder needs root")
+    (recorded / "still").mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro", "probe-test", recorded / "still"],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"tmpfs cannot be mounted here: {done.stderr.decode().strip()}")
+    try:
+        done = probe("export", "prov-json", "-o", "still/x.json", cwd=recorded)
+    finally:
+        subprocess.run(["umount", "-l", recorded / "still"], check=True)
+    one_sentence(done, 1, "still/x.json: read-only file system")
+
+
 def test_unknown_option(recorded: Path) -> None:
     one_sentence(probe("show", "--no-such-option", cwd=recorded), 2, "--no-such-option")
 

@@ -73,7 +73,7 @@ def test_nothing_recorded_yet(ask: Ask) -> None:
     assert ask("runs", "--json")[1] == "[]\n"
     status, out, err = ask("show")
     assert (status, out) == (2, "")
-    assert err.startswith("probe: no run is called '@'")
+    assert err == "probe: nothing is recorded yet; try: probe record -- COMMAND\n"
 
 
 def test_runs_lists_the_newest_first(ask: Ask, stored: RunGraph) -> None:
@@ -205,6 +205,8 @@ def test_export_writes_aside_and_renames(ask: Ask, tmp_path: Path, monkeypatch: 
 def test_wrong_words_end_in_one_sentence(ask: Ask) -> None:
     for words, status, said in (
         (["show", "nobody"], 2, "no run is called 'nobody'"),
+        (["show", "@-5"], 2, "there is no run '@-5': 1 recorded"),
+        (["show", "--leve", "step"], 2, "no such option '--leve'; "),
         (["export", "no-such"], 2, "there is no format for 'no-such'"),
         (["show", "--no-such"], 2, "--no-such"),
         (["no-such-verb"], 2, "no-such-verb"),
@@ -217,6 +219,14 @@ def test_wrong_words_end_in_one_sentence(ask: Ask) -> None:
         assert err.startswith("probe: "), words
         assert said in err
         assert err.count("\n") == 1, words
+
+
+@pytest.mark.parametrize("words", [[], ["export"]])
+def test_no_words_show_the_help(words: list[str], ask: Ask) -> None:
+    status, out, err = ask(*words)
+    assert (status, out) == (2, "")
+    assert err.startswith("Usage: probe")
+    assert err.count("\n") > 5
 
 
 def lines_of(out: str) -> list[str]:
