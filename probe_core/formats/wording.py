@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from probe_core.model import FileVersion, Gap, Run, RunGraph, Step
 from probe_core.stitch.gaps import OF_A_PROGRAM
 
 WIDTH = 30  # characters a line
+FACTS_MOST = 40  # of a kind in a tooltip
+FACT_MOST = 300  # characters
 
 
 def title(run: Run) -> str:
@@ -31,6 +34,9 @@ def subtitle(graph: RunGraph) -> str:
     parts.append(counted(len(graph.processes), "process", "processes"))
     if graph.gaps:
         parts.append(counted(len(graph.gaps), "gap"))
+    parts += [
+        f"{name} {readable(str(told))}" for name in ("version", "commit") if (told := run.facts.get(name))
+    ]
     return "\n".join((", ".join(parts), *unseen(graph)))
 
 
@@ -122,10 +128,21 @@ def step_label(step: Step, processes: int, gaps: int, scripts: Sequence[str]) ->
 
 
 def step_detail(step: Step) -> str:
-    """Give what is known of a step."""
+    """Give what is known of a step, and what its engine told of it: name, ``=``, JSON, a line each."""
     lines = [f"step {readable(step.name)}", f"rule {readable(step.rule)}"]
     if step.engine:
         lines.append(f"engine {step.engine}")
     if step.started is not None and step.ended is not None:
         lines.append(f"{(step.ended - step.started) / 1e9:.3g} s")
+    if step.declaration is not None:
+        lines.append(f"attempt {step.attempt}")
+        for word, paths in (("input", step.declaration.inputs), ("output", step.declaration.outputs),
+                            ("log", step.declaration.logs)):  # fmt: skip
+            lines += [f"declared {word} {readable(path)}" for path in paths[:FACTS_MOST]]
+        lines += [fact(name, told) for name, told in step.declaration.facts.items()][:FACTS_MOST]
     return "\n".join(lines)
+
+
+def fact(name: str, told: object) -> str:
+    """Give what an engine told under a name, as JSON, cut where it is long."""
+    return cut(f"{readable(name)}={readable(json.dumps(told, ensure_ascii=False))}", FACT_MOST)
