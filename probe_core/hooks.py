@@ -13,22 +13,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import pluggy
 
+from probe_core.doors import Preparation as Preparation
+from probe_core.doors import hook as hook
+
 if TYPE_CHECKING:  # whoever only asks for a plugin's engine need not pay for the model
     from probe_core.ask.question import Question
     from probe_core.model import Declaration, RunGraph, Step
 
 PROJECT = "probe"
 spec = pluggy.HookspecMarker(PROJECT)
-hook = pluggy.HookimplMarker(PROJECT)
-
-
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """What a recording of an engine's command needs: the command to run and what its environment gains."""
-
-    command: tuple[bytes, ...]
-    environment: Mapping[bytes, bytes] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()  # sentences for the user (stderr, with -v), e.g. a limit that was met
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,30 @@
 
 A plugin that cannot be loaded, or whose hook raises, is left out and remembered as a PluginError:
 `probe doctor` reports it, and no other command, least of all a recording, is disturbed by it.
+
+A recording asks for the engines alone. So they are found without pluggy, and without anything else that takes
+long to import; pluggy has all plugins as soon as another hook is asked.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, reduce
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, NamedTuple
 
-import pluggy
+from probe_core.doors import TYPE_CHECKING, is_hook
 
-from probe_core import hooks
-from probe_core.errors import PluginError, UsageError
-from probe_core.hooks import Engine, Format
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
 
+    import pluggy
+
+    from probe_core.errors import PluginError
+    from probe_core.hooks import Engine, Format
+
+GROUP = "probe"
 # The core's own plugins. They import what they need when they are used, not when they are found.
 CORE = {"formats": "probe_core.formats", "lints": "probe_core.ask.lints"}
 
@@ -27,33 +33,54 @@ CORE = {"formats": "probe_core.formats", "lints": "probe_core.ask.lints"}
 _ANYTHING = (Exception, SystemExit)
 
 
-class Entry(NamedTuple):
+class Entry:
     """An entry point: its name, the module (``module`` or ``module:attribute``), and who brings it."""
 
-    name: str
-    value: str
-    origin: str
+    __slots__ = ("name", "origin", "value")
+
+    def __init__(self, name: str, value: str, origin: str) -> None:
+        self.name, self.value, self.origin = name, value, origin
 
     def load(self) -> Any:
         """Import the module, and give it or its attribute."""
         module, _, attribute = self.value.partition(":")
-        return reduce(getattr, filter(None, attribute.split(".")), import_module(module))
+        found = import_module(module)
+        for name in filter(None, attribute.split(".")):
+            found = getattr(found, name)
+        return found
 
 
 class Plugins:
     """The plugins of one installation, and what went wrong with them."""
 
     def __init__(self, entries: list[Entry] | None = None) -> None:
-        """Load the core's parts and ``entries`` (those of the group ``probe``, unless others are given)."""
-        self.hooks = pluggy.PluginManager(hooks.PROJECT)
-        self.hooks.add_hookspecs(hooks.Specifications)
+        """Take the core's parts and ``entries`` (those of the group ``probe``, unless others are given)."""
         self.faults: list[PluginError] = []
-        self.origins: dict[str, str] = {}  # plugin's name: the distribution (or module) it comes from
-        for name, module in CORE.items():
-            if find_spec(module) is not None:
-                self._register(f"core {name}", module, lambda module=module: import_module(module))  # type: ignore[misc]
+        self.origins: dict[str, str] = {  # plugin's name: the distribution (or module) it comes from
+            f"core {name}": module for name, module in CORE.items()
+        }
+        self._loaded: list[tuple[str, Any]] = []
+        self._hooks: pluggy.PluginManager | None = None
         for entry in _entries() if entries is None else entries:
-            self._register(entry.name, entry.origin, entry.load)
+            self.origins[entry.name] = entry.origin
+            self._load(entry.name, entry.load, self._loaded)
+
+    @property
+    def hooks(self) -> pluggy.PluginManager:
+        """Give pluggy's manager, with the core's parts and all plugins that could be loaded."""
+        if self._hooks is None:
+            import pluggy
+
+            from probe_core import hooks
+
+            self._hooks = pluggy.PluginManager(hooks.PROJECT)
+            self._hooks.add_hookspecs(hooks.Specifications)
+            core: list[tuple[str, Any]] = []
+            for name, module in CORE.items():
+                self._load(f"core {name}", lambda module=module: import_module(module), core)  # type: ignore[misc]
+            for name, plugin in core + self._loaded:
+                self._register(self._hooks, name, plugin)
+        return self._hooks
 
     def ask(self, hook: str, /, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """Call ``hook`` of one plugin after the other (the latest found first): its name and its answer.
@@ -61,11 +88,13 @@ class Plugins:
         A plugin that raises becomes one of ``faults`` and the next one is asked. Answers that are iterators
         are read to their end here, so that their errors are caught too. Answers of None are left out.
         """
+        from collections.abc import Iterator as Later
+
         for implementation in reversed(getattr(self.hooks.hook, hook).get_hookimpls()):
             wanted = [arguments[name] for name in implementation.argnames]
             try:
                 answer = implementation.function(*wanted)
-                if isinstance(answer, Iterator):
+                if isinstance(answer, Later):
                     answer = list(answer)
             except _ANYTHING as error:
                 self.blame(implementation.plugin_name, error)
@@ -73,68 +102,97 @@ class Plugins:
                 if answer is not None:
                     yield implementation.plugin_name, answer
 
-    def blame(self, plugin: str, error: BaseException) -> None:
+    def engines(self) -> Iterator[tuple[str, Any]]:
+        """Give what ``probe_engine`` of each plugin answers, in the order of their names, without pluggy."""
+        for name, plugin in self._loaded:
+            ask = getattr(plugin, "probe_engine", None)
+            if not is_hook(ask) or ask is None:
+                continue
+            try:
+                engine = ask()
+            except _ANYTHING as error:
+                self.blame(name, error)
+            else:
+                if engine is not None:
+                    yield name, engine
+
+    def blame(self, plugin: str, error: BaseException | str) -> None:
         """Remember that ``plugin`` failed (once for each reason)."""
-        if not isinstance(error, PluginError):
+        from probe_core.errors import PluginError
+
+        if isinstance(error, str):
+            error = PluginError(plugin, error)
+        elif not isinstance(error, PluginError):
             error = PluginError(plugin, f"{type(error).__name__}: {error}".replace("\n", " "))
         if str(error) not in map(str, self.faults):
             self.faults.append(error)
 
-    def _register(self, name: str, origin: str, load: Callable[[], Any]) -> None:
-        self.origins[name] = origin
+    def _load(self, name: str, load: Callable[[], Any], loaded: list[tuple[str, Any]]) -> None:
         try:
-            self.hooks.register(load(), name)
-            self.hooks.check_pending()
+            loaded.append((name, load()))
         except _ANYTHING as error:
             self.blame(name, error)
-            if (plugin := self.hooks.get_plugin(name)) is not None:
-                self.hooks.unregister(plugin, name)
+
+    def _register(self, hooks: pluggy.PluginManager, name: str, plugin: Any) -> None:
+        try:
+            hooks.register(plugin, name)
+            hooks.check_pending()
+        except _ANYTHING as error:
+            self.blame(name, error)
+            if hooks.get_plugin(name) is not None:
+                hooks.unregister(plugin, name)
 
 
 def _entries() -> list[Entry]:
     """Give the entry points of our group in the order of their names, each name once.
 
-    As importlib.metadata finds them, whose import alone costs a recording a quarter of its start.
+    As importlib.metadata finds them, whose import alone would take longer than all else of a start.
     """
     found: dict[str, Entry] = {}
     seen: set[str] = set()
     for folder in sys.path:
         try:
-            places = sorted(Path(folder).iterdir())
+            names = sorted(os.listdir(folder or "."))  # noqa: PTH208 -- hot
         except OSError:
             continue  # an archive, or nothing
-        for place in places:
-            distribution = place.name.partition("-")[0].lower().replace("_", "-").replace(".", "-")
-            if place.suffix in (".dist-info", ".egg-info") and distribution not in seen:
+        for name in names:
+            distribution = name.partition("-")[0].lower().replace("_", "-").replace(".", "-")
+            if name.endswith((".dist-info", ".egg-info")) and distribution not in seen:
                 seen.add(distribution)
-                for entry in _entries_in(place):
+                for entry in _entries_in(folder, name):
                     found.setdefault(entry.name, entry)
     return [found[name] for name in sorted(found)]
 
 
-def _entries_in(place: Path) -> Iterator[Entry]:
+def _entries_in(folder: str, place: str) -> Iterator[Entry]:
     """Read our group's section of a distribution's entry points; ``place`` is called ``name-version.…``."""
     try:
-        text = (place / "entry_points.txt").read_text("utf-8")
+        with open(os.path.join(folder, place, "entry_points.txt"), "rb") as file:  # noqa: PTH118, PTH123 -- hot
+            text = file.read()
+        if f"[{GROUP}]".encode() not in text:
+            return
+        lines = text.decode("utf-8").splitlines()
     except (OSError, ValueError):
         return
-    if f"[{hooks.PROJECT}]" not in text:
-        return
-    name, _, version = place.stem.partition("-")
+    name, _, version = place.rpartition(".")[0].partition("-")
+    origin = f"{name.replace('_', '-')} {version.partition('-')[0]}".strip()
     inside = False
-    for line in map(str.strip, text.splitlines()):
+    for line in map(str.strip, lines):
         if line.startswith("["):
-            inside = line == f"[{hooks.PROJECT}]"
+            inside = line == f"[{GROUP}]"
         elif inside and "=" in line and not line.startswith(("#", ";")):
             key, _, value = line.partition("=")
-            origin = f"{name.replace('_', '-')} {version.partition('-')[0]}".strip()
             yield Entry(key.strip(), value.partition("[")[0].strip(), origin)
 
 
-@cache
+_PLUGINS: list[Plugins] = []
+
+
 def plugins() -> Plugins:
     """Give this process's plugins, loaded at the first call."""
-    return Plugins()
+    if not _PLUGINS:
+        _PLUGINS.append(Plugins())
+    return _PLUGINS[0]
 
 
 def plugin_manager() -> pluggy.PluginManager:
@@ -145,12 +203,12 @@ def plugin_manager() -> pluggy.PluginManager:
 def engines() -> dict[str, Engine]:
     """Give the workflow engines by name. A plugin whose engine is not one is blamed and left out."""
     found: dict[str, Engine] = {}
-    for plugin, engine in reversed(list(plugins().ask("probe_engine"))):  # who came first keeps the name
+    for plugin, engine in plugins().engines():  # who came first keeps the name
         lacking = [name for name in _ENGINE if not hasattr(engine, name)]
         if lacking:
-            plugins().blame(plugin, PluginError(plugin, f"its engine lacks {', '.join(lacking)}"))
+            plugins().blame(plugin, f"its engine lacks {', '.join(lacking)}")
         elif engine.name in found:
-            plugins().blame(plugin, PluginError(plugin, f"there is another engine called '{engine.name}'"))
+            plugins().blame(plugin, f"there is another engine called '{engine.name}'")
         else:
             found[engine.name] = engine
     return dict(sorted(found.items()))
@@ -195,13 +253,15 @@ def surroundings(run_folder: Path, environment: Mapping[bytes, bytes]) -> dict[b
 
 def formats() -> dict[str, Format]:
     """Give the export formats by name."""
+    from probe_core.hooks import Format
+
     found: dict[str, Format] = {}
     for plugin, some in reversed(list(plugins().ask("probe_formats"))):
         for one in some:
             if not isinstance(one, Format):
-                plugins().blame(plugin, PluginError(plugin, f"{one!r} is not a Format"))
+                plugins().blame(plugin, f"{one!r} is not a Format")
             elif one.name in found:
-                plugins().blame(plugin, PluginError(plugin, f"there is another format called '{one.name}'"))
+                plugins().blame(plugin, f"there is another format called '{one.name}'")
             else:
                 found[one.name] = one
     return dict(sorted(found.items()))
@@ -212,6 +272,8 @@ def format_for(name: str) -> Format:
 
     Raises UsageError, with the list of formats, when there is none, or more than one for that ending.
     """
+    from probe_core.errors import UsageError
+
     known = formats()
     if name in known:
         return known[name]

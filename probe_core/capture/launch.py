@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import NoReturn
 
-from probe_core.errors import RecorderError
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import NoReturn
 
 LAUNCHER = "probe-record"
 Text = str | bytes
@@ -19,10 +20,18 @@ Text = str | bytes
 
 def find_launcher() -> Path:
     """Find probe-record beside the interpreter, among the scripts or on PATH; else RecorderError."""
+    from pathlib import Path
+
+    return Path(_launcher())
+
+
+def _launcher() -> str:
     for folder in _places():
         path = os.path.join(folder, LAUNCHER)  # noqa: PTH118 -- hot: pathlib costs more than the search
         if os.access(path, os.X_OK) and os.path.isfile(path):  # noqa: PTH113
-            return Path(path)
+            return path
+    from probe_core.errors import RecorderError
+
     raise RecorderError(f"{LAUNCHER} was not found; install probe-provenance again")
 
 
@@ -31,12 +40,12 @@ def record(
     *,
     name: str | None = None,
     engine: str | None = None,
-    spool: Path | None = None,
+    spool: Path | str | None = None,
     run_id: str | None = None,
     quiet: bool = False,
     verbose: bool = False,
     static: str | None = None,
-    environment: Mapping[Text, Text] | None = None,
+    environment: Mapping[str, str] | Mapping[bytes, bytes] | None = None,
     then: Sequence[Text] = (),
     behind: bool = False,
 ) -> NoReturn:
@@ -49,7 +58,7 @@ def record(
     folder: the descriptor that holds the run's lock.
     RecorderError when probe-record is not found or cannot be executed.
     """
-    launcher = find_launcher()
+    launcher = _launcher()
     options = _options(name, engine, spool, run_id)
     options += [f"--static={static}".encode()] if static else []
     options += [b"-q"] * quiet + [b"-v"] * verbose + [b"--behind"] * behind
@@ -62,6 +71,8 @@ def record(
     try:
         os.execve(launcher, arguments, _encoded(environment))
     except OSError as error:
+        from probe_core.errors import RecorderError
+
         raise RecorderError(f"{launcher} cannot be executed: {error.strerror}") from None
 
 
@@ -71,9 +82,9 @@ def prepare(
     root: int | None = None,
     name: str | None = None,
     engine: str | None = None,
-    spool: Path | None = None,
+    spool: Path | str | None = None,
     run_id: str | None = None,
-    environment: Mapping[Text, Text] | None = None,
+    environment: Mapping[str, str] | Mapping[bytes, bytes] | None = None,
 ) -> dict[str, str]:
     """Make the folder of a run whose root (this process, unless ``root`` says) already runs.
 
@@ -82,7 +93,9 @@ def prepare(
     """
     import subprocess
 
-    launcher = find_launcher()
+    from probe_core.errors import RecorderError
+
+    launcher = _launcher()
     options = [b"--prepare", b"--root", str(root or os.getpid()).encode()]
     options += _options(name, engine, spool, run_id)
     arguments = [os.fsencode(launcher), *options, b"--", *map(os.fsencode, command)]
@@ -114,7 +127,9 @@ def _places() -> Iterator[str]:
     yield from os.get_exec_path()
 
 
-def _options(name: str | None, engine: str | None, spool: Path | None, run_id: str | None) -> list[bytes]:
+def _options(
+    name: str | None, engine: str | None, spool: Path | str | None, run_id: str | None
+) -> list[bytes]:
     said = {"--name": name, "--engine": engine, "--spool": spool, "--id": run_id}
     options: list[bytes] = []
     for option, value in said.items():
@@ -123,7 +138,7 @@ def _options(name: str | None, engine: str | None, spool: Path | None, run_id: s
     return options
 
 
-def _encoded(environment: Mapping[Text, Text] | None) -> dict[bytes, bytes]:
+def _encoded(environment: Mapping[str, str] | Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:
     if environment is None:
         return dict(os.environb)
     return {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}

@@ -6,17 +6,19 @@ without click; whatever is not plain (an unknown option, --help) goes to click, 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gc
 import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
+    from collections.abc import Callable, Sequence
+
     import click
+else:  # what `signal` wraps in enumerations, at the price of a quarter of Python's own start
+    import _signal
 
 INTERRUPTED = 130
 _MEANT = r"\. \(?Did you mean(?: one of)?:? (.+?)\?\)?$"  # as click ends its sentence
@@ -38,8 +40,8 @@ VERBS = {
 def main() -> None:
     """Run `probe` with the words of the command line."""
     # Python ignores these two; a recorded command must not inherit that, and `probe … | head` ends quietly.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
     words = sys.argv[1:]
     sys.exit(guarded(lambda: _run(words), debug=_wants_debug(words)))
 
@@ -76,7 +78,7 @@ def guarded(call: Callable[[], object], *, debug: bool = False) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         _drop_output()
-        return 128 + signal.SIGPIPE
+        return 128 + _signal.SIGPIPE
     except Exception as error:
         if debug:
             import traceback
@@ -152,5 +154,7 @@ def _say(sentence: str, status: int) -> int:
 
 def _drop_output() -> None:
     """Point standard output at nothing, so that the interpreter's last flush has no more to say."""
-    with contextlib.suppress(OSError):
+    from contextlib import suppress
+
+    with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -7,30 +7,53 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NoReturn
 
-from probe_core.errors import PluginError, ProbeError, UsageError
+from probe_core.doors import LatePath
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import NoReturn
 
 STATIC = ("gap", "watch", "auto")
+# `python -m` would import runpy and more, to find what is known here
+FINISH = "from probe_core.history.finish import main; main()"
 FLAGS = {"-v": "verbose", "--verbose": "verbose", "-q": "quiet", "--quiet": "quiet", "--keep": "keep"}
 
 
-@dataclass(slots=True)
 class Request:
-    """What to record, and how."""
+    """What to record, and how.
 
-    command: Sequence[str] = ()
-    name: str | None = None
-    verbose: bool = False
-    quiet: bool = False
-    keep: bool = False
-    static: str | None = None  # what to do with programs that no preload can enter: gap, watch, auto
-    engine: str | None = None  # the verb of an engine; None: recognised by the command's first word
-    spool: str | None = None
-    history: str | None = None
+    ``static``: what to do with programs that no preload can enter: gap, watch, auto. ``engine``: the verb of
+    an engine; None: recognised by the command's first word.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str] = (),
+        name: str | None = None,
+        *,
+        verbose: bool = False,
+        quiet: bool = False,
+        keep: bool = False,
+        static: str | None = None,
+        engine: str | None = None,
+        spool: str | None = None,
+        history: str | None = None,
+    ) -> None:
+        self.command, self.name = command, name
+        self.verbose, self.quiet, self.keep = verbose, quiet, keep
+        self.static, self.engine = static, engine
+        self.spool, self.history = spool, history
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Request) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Request({vars(self)!r})"
 
 
 def plain_request(words: Sequence[str]) -> Request | None:
@@ -75,6 +98,8 @@ def _static_of(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
         return None, words
     policy = words[0].removeprefix("--static=")
     if policy not in STATIC:
+        from probe_core.errors import UsageError
+
         raise UsageError(f"--static is {', '.join(STATIC[:-1])} or {STATIC[-1]}, not {policy!r}")
     return policy, words[1:]
 
@@ -89,7 +114,7 @@ def start(request: Request) -> NoReturn:
 
     spool = _spool(request)
     run_id = _new_id()
-    folder = Path(spool, "runs", run_id)
+    folder = f"{spool}/runs/{run_id}"
     prepared = _Prepared([os.fsencode(word) for word in request.command], dict(os.environb), request.engine)
     if _make_folders(
         spool, folder
@@ -98,36 +123,34 @@ def start(request: Request) -> NoReturn:
     if request.verbose:
         for note in prepared.notes:
             print(f"probe: {note}", file=sys.stderr)
-    environment: dict[str | bytes, str | bytes] = dict(prepared.environment.items())
     record(
         prepared.command,
         name=request.name,
         engine=prepared.engine,
-        spool=Path(spool),
+        spool=spool,
         run_id=run_id,
         quiet=request.quiet,
         verbose=request.verbose,
         static=request.static,
-        environment=environment,
+        environment=prepared.environment,
         then=_then(request),
         behind=True,
     )
 
 
-@dataclass(slots=True)
 class _Prepared:
     """The command and its environment as the engines want them."""
 
-    command: list[bytes]
-    environment: dict[bytes, bytes]
-    engine: str | None
-    notes: list[str] = field(default_factory=list)
+    def __init__(self, command: list[bytes], environment: dict[bytes, bytes], engine: str | None) -> None:
+        self.command, self.environment, self.engine = command, environment, engine
+        self.notes: list[str] = []
 
 
-def _ask_engines(prepared: _Prepared, folder: Path) -> None:
+def _ask_engines(prepared: _Prepared, place: str) -> None:
     """Let every engine add its surroundings; an adapter that fails is told of and never stops the command."""
     from probe_core.plugins import engine_of, engines, plugins, surroundings
 
+    folder: Path = LatePath(place)  # type: ignore[assignment]
     prepared.environment.update(surroundings(folder, prepared.environment))
     front = engines().get(prepared.engine) if prepared.engine else engine_of(prepared.command)
     if front is not None:
@@ -138,6 +161,8 @@ def _ask_engines(prepared: _Prepared, folder: Path) -> None:
             prepared.environment.update(door.environment)
             prepared.notes += door.notes
         except Exception as error:
+            from probe_core.errors import PluginError, ProbeError
+
             if isinstance(error, ProbeError) and not isinstance(error, PluginError):
                 raise  # the engine cannot do what was asked for, and says why
             plugins().blame(front.name, error)
@@ -146,16 +171,21 @@ def _ask_engines(prepared: _Prepared, folder: Path) -> None:
 
 def _spool(request: Request) -> str:
     """Give the spool's folder as the launcher would choose it."""
-    from probe_core.capture.place import default_spool
+    from probe_core.capture.place import spool_place
 
-    return str(Path.cwd() / request.spool if request.spool else default_spool())
+    place = os.path.join(os.getcwd(), request.spool) if request.spool else spool_place()  # noqa: PTH109, PTH118
+    if "//" in place or "/./" in place or place.endswith(("/", "/.")):
+        from pathlib import Path
+
+        return str(Path(place))
+    return place
 
 
-def _make_folders(spool: str, folder: Path) -> bool:
+def _make_folders(spool: str, folder: str) -> bool:
     """Make the run's folder, for the owner alone; False when it cannot be."""
     try:
         os.makedirs(os.path.dirname(spool), 0o700, exist_ok=True)  # noqa: PTH103, PTH120 -- hot
-        for place, mode in ((spool, 0o711), (os.path.join(spool, "runs"), 0o700), (folder, 0o700)):  # noqa: PTH118
+        for place, mode in ((spool, 0o711), (f"{spool}/runs", 0o700), (folder, 0o700)):
             try:
                 os.mkdir(place, mode)  # noqa: PTH102
             except FileExistsError:
@@ -180,7 +210,7 @@ def _at_home(path: str) -> str:
 
 def _then(request: Request) -> list[str]:
     """Give the command that takes the run in when it has ended."""
-    words = [sys.executable, "-P", "-m", "probe_core.history.finish"]
+    words = [sys.executable, "-P", "-c", FINISH]
     history = request.history or os.environ.get("PROBE_HISTORY")
     if history:  # it may be opened from another folder
         words += ["--history", history if "://" in history else os.path.abspath(_at_home(history))]  # noqa: PTH100

@@ -22,6 +22,7 @@ from probe_core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
     from probe_core.model import RunGraph
 
@@ -113,9 +114,14 @@ def _count(number: int, one: str, more: str) -> str:
     return f"{number:,} {one if number == 1 else more}"
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """Do what the command line says, and end."""
     gc.disable()  # a short life with few cycles
     status = finish(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)  # the prompt need not wait for the interpreter's own tidying
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from probe_core.model import Step
         (["-q", "--", "-odd"], Request(["-odd"], quiet=True)),
         (
             ["-v", "--keep", "--name", "x", "sh", "--name", "y"],
-            Request(["sh", "--name", "y"], "x", True, keep=True),
+            Request(["sh", "--name", "y"], "x", verbose=True, keep=True),
         ),
         (["--name=x", "true", "--"], Request(["true", "--"], "x")),
         (["--", "--", "x"], Request(["--", "x"])),
@@ -92,7 +94,7 @@ def test_every_recording_gets_the_surroundings(
     engine(monkeypatch, Toy())
     start(Request(["sh", "-c", "toy-flow"], name="n", keep=True, history="/h"))
     folder = Path(os.fsdecode(handed["environment"][b"TOY"]))
-    assert folder == handed["spool"] / "runs" / handed["run_id"]
+    assert folder == Path(handed["spool"]) / "runs" / handed["run_id"]
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", folder.name)
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (handed["command"], handed["engine"], handed["name"]) == ([b"sh", b"-c", b"toy-flow"], None, "n")
@@ -164,3 +166,24 @@ def test_engine_verbs_take_the_policy_for_static_programs() -> None:
     assert plain.static is None
     with pytest.raises(UsageError, match="gap, watch or auto, not 'all'"):
         recording.engine_request(["make", "--static=all"])
+
+
+@pytest.mark.parametrize("words", [["make", "all"], ["record", "-q", "true"]])
+def test_a_start_imports_nothing_that_takes_long(words: list[str], tmp_path: Path) -> None:
+    heavy = {"typing", "dataclasses", "enum", "re", "pathlib", "contextlib", "pluggy", "click", "shutil"}
+    program = f"""
+import os, sys
+sys.path += {sys.path}
+def execve(launcher, words, environment):
+    print("handed on:", *sorted(set(sys.modules) & {heavy}))
+    sys.stdout.flush()
+    os._exit(0)
+os.execve = execve
+sys.argv[1:] = {words}
+from probe_core.cli.main import main
+main()
+"""
+    environment = {**os.environ, "PROBE_SPOOL": str(tmp_path / "spool")}
+    command = [sys.executable, "-I", "-S", "-c", program]  # a .pth file may import what it likes
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "handed on:\n"

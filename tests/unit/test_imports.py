@@ -15,7 +15,8 @@ BELOW: dict[str, set[str]] = {
     "errors": set(),
     "printable": set(),
     "model": set(),
-    "hooks": {"model", "errors", "printable"},
+    "doors": set(),
+    "hooks": {"model", "errors", "printable", "doors"},
     "capture": {"model", "errors", "printable", "hooks", "plugins"},
     "stitch": {"model", "errors", "printable", "hooks", "plugins", "capture"},
     "history": {"model", "errors", "printable", "hooks", "plugins", "capture", "stitch"},
@@ -23,9 +24,9 @@ BELOW: dict[str, set[str]] = {
     "formats": {"model", "errors", "printable", "hooks", "plugins", "capture", "stitch", "history", "ask"},
 }
 BELOW["remake"] = BELOW["sinks"] = BELOW["formats"] | {"formats"}
-BELOW["web"] = BELOW["cli"] = BELOW["remake"] | {"remake", "sinks"}
+BELOW["web"] = BELOW["cli"] = BELOW["remake"] | {"remake", "sinks", "doors"}
 # plugins.py registers the core's own formats and lints by name, lazily.
-BELOW["plugins"] = {"model", "errors", "printable", "hooks", "formats", "ask"}
+BELOW["plugins"] = {"model", "errors", "printable", "doors", "hooks", "formats", "ask"}
 
 # Who may import a library from outside.
 OUTSIDE = {

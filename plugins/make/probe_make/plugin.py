@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
 
-from probe_core.hooks import Declared, Engine, Finding, Format, Option, Preparation, hook
-from probe_make.spelling import quoted
+from probe_core.doors import TYPE_CHECKING, Preparation, hook
 from probe_make.surroundings import ARGUMENT, lacks_file, surroundings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from typing import Any, BinaryIO
+
+    from probe_core.hooks import Declared, Engine, Finding, Format
     from probe_core.model import RunGraph, Step
 
 OWN_SHELL = "SHELL= on the command line replaces the Makefile's own SHELL; `probe make` needs no SHELL="
@@ -87,6 +88,8 @@ def _written(path: str, step: Step) -> str:
 
 
 def _quoted(name: str) -> str:
+    from probe_make.spelling import quoted
+
     return os.fsdecode(quoted(os.fsencode(name)))
 
 
@@ -96,24 +99,24 @@ def _write_dependencies(graph: RunGraph, out: BinaryIO, options: Mapping[str, An
     write(graph, out, options)
 
 
-DEPENDENCIES = Format(
-    name="make-deps",
-    summary="what each target was seen to read, as rules that a Makefile includes",
-    endings=(".d",),
-    write=_write_dependencies,
-    verb="deps",
-    options=(
-        Option("directory", "take the targets of the Makefile in this directory, and not of the run's own"),
-        Option("folder", "write a file for each target into this folder, and here only their inclusion"),
-        Option("all", "with what operating system and environments ship", False),
-    ),
-)
-
-
 @hook
 def probe_formats() -> Sequence[Format]:
     """Give the format of dependency files."""
-    return (DEPENDENCIES,)
+    from probe_core.hooks import Format, Option
+
+    directory = Option(
+        "directory", "take the targets of the Makefile in this directory, and not of the run's own"
+    )
+    folder = Option("folder", "write a file for each target into this folder, and here only their inclusion")
+    dependencies = Format(
+        name="make-deps",
+        summary="what each target was seen to read, as rules that a Makefile includes",
+        endings=(".d",),
+        write=_write_dependencies,
+        verb="deps",
+        options=(directory, folder, Option("all", "with what operating system and environments ship", False)),
+    )
+    return (dependencies,)
 
 
 @hook

@@ -18,8 +18,12 @@ same by its command line, and a shell writes the line.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
+
+from probe_core.doors import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 FOLDER = "make"  # below the run's declarations
 FIELD = b"\x1f"
@@ -126,22 +130,24 @@ def surroundings(
         flags = b" ".join(filter(None, (flags, _REFERENCE)))
     if not _has_room(run_folder):
         return {b"GNUMAKEFLAGS": flags, b"PROBE_MAKE": _IDENTIFY}
-    (run_folder / "declarations" / FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.makedirs(os.path.join(run_folder, "declarations", FOLDER), 0o700, exist_ok=True)  # noqa: PTH103, PTH118
     return {b"GNUMAKEFLAGS": flags, b"PROBE_MAKE": _DECLARE_BY_SHELL if old else _DECLARE}
 
 
 def lacks_file(program: bytes, environment: Mapping[bytes, bytes]) -> bool:
     """Tell whether a make is older than 4.0: it knows neither ``$(file …)`` nor GNUMAKEFLAGS."""
-    import shutil  # a recording of anything else need not pay for it
-
-    path = os.fsdecode(environment.get(b"PATH", b"")) or os.defpath
-    place = shutil.which(os.fsdecode(program), path=path)
+    folders = [b""] if b"/" in program else (environment.get(b"PATH") or os.defpath.encode()).split(b":")
+    places = (os.path.join(folder, program) for folder in folders)  # noqa: PTH118 -- hot
     try:
-        with open(place or program, "rb") as file:  # noqa: PTH123 - the path is bytes
+        with open(next(filter(_can_run, places), program), "rb") as file:  # noqa: PTH123 -- hot
             text = file.read(MOST_PROGRAM)
     except OSError:
         return False
     return text.startswith(b"\x7fELF") and b"MAKEFLAGS" in text and b"GNUMAKEFLAGS" not in text
+
+
+def _can_run(path: bytes) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)  # noqa: PTH113 -- hot
 
 
 def _has_room(folder: Path) -> bool:

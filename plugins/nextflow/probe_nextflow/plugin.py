@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from probe_core.hooks import Declared, Engine, Finding, Preparation, hook
+from probe_core.doors import TYPE_CHECKING, Preparation, hook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from probe_core.hooks import Declared, Engine, Finding
     from probe_core.model import Step
 
 OVERRIDE = b"NEXTFLOW"  # the user's own nextflow, where another one is first on PATH
@@ -68,7 +69,7 @@ class Nextflow:
         process = step.declaration.rule.rpartition(":")[2]
         place = f"{process} in {os.path.relpath(module)}" if isinstance(module, str) else process
         name = os.fsdecode(finding.path or b"")
-        return sentence.format(process=place, file=name, name=Path(name).name)
+        return sentence.format(process=place, file=name, name=name.rpartition("/")[2])
 
     def limits(self) -> Iterator[str]:
         """Give what is missing of this installation, for `probe doctor`."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from probe_core.hooks import Declared, Engine, Finding, Preparation, hook
+from probe_core.doors import TYPE_CHECKING, Preparation, hook
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from probe_core.hooks import Declared, Engine, Finding
     from probe_core.model import Step
 
 SHELLS = frozenset({b"sh", b"bash", b"dash", b"ksh", b"mksh", b"zsh", b"ash", b"yash"})
 _WITH_VALUE = (b"-o", b"+o", b"-O", b"+O", b"--rcfile", b"--init-file")
-LEFT = Path("declarations/script/command.json")
+LEFT = "declarations/script/command.json"
 
 
 class Script:

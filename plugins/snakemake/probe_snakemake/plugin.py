@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from probe_core.hooks import Declared, Engine, Finding, Preparation, hook
+from probe_core.doors import TYPE_CHECKING, Preparation, hook
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from probe_core.hooks import Declared, Engine, Finding
     from probe_core.model import Step
 
 # What to write for a file and a rule.
