@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import absent
+from probe_core.capture.spool import Spool
 from probe_core.history import open_history
 from workflows import SERVICES, Workflow, contents, environment, newest, record, run, write
 
@@ -168,24 +169,98 @@ def test_slurm_jobs_without_snakemake(slurm: Path, tmp_path: Path) -> None:
     }
 
 
+HIDDEN = {
+    "Snakefile": WORKFLOW["Snakefile"]
+    + """rule cancelled:
+    input: "a.txt"
+    output: "cancelled.txt"
+    shell: "cat in.txt > begun-cancelled.txt; scancel $SLURM_JOB_ID; sleep 60"
+rule killed:
+    input: "a.txt"
+    output: "killed.txt"
+    shell: "cat in.txt > begun-killed.txt; kill -KILL $PPID"
+""",
+    "in.txt": "in\n",
+    "hidden.txt": "hidden\n",
+}
+
+
 @pytest.mark.slow
-def test_a_node_that_does_not_see_the_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its job is a run of its own, inside that which submitted it, and is brought home when it ends."""
+def test_nodes_that_do_not_see_the_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job is a run of its own there, and is brought home, also in the grace time after scancel.
+
+    Of one whose Snakemake is killed its host and path are a gap.
+    """
     if not os.environ.get("PROBE_PROVE"):
         pytest.skip("takes a Slurm of its own: `make prove`")
     (tmp_path / "hidden").mkdir()
     monkeypatch.setenv("PROBE_SPOOL", str(tmp_path / "hidden" / "spool"))
-    directory = write(tmp_path / "w", WORKFLOW)
+    directory = write(tmp_path / "w", HIDDEN)
+    targets = ["a.txt", "cancelled.txt", "killed.txt"]
     with started(SLURM_NODE_HIDES=str(tmp_path / "hidden")) as folder:
-        words = ["--executor", "slurm", *(word.format("slurm") for word in SLURM), "a.txt"]
+        words = ["--executor", "slurm", *(word.format("slurm") for word in SLURM), "--keep-going", *targets]
         done = run(["probe", "snakemake", *words], directory, SLURM_CONF=str(folder / "slurm.conf"))
-    assert done.returncode == 0, done.stderr
-    outer = newest("snakemake")
+    assert done.returncode == 1, done.stderr
+    newest("snakemake")  # waits until they are taken in
     with open_history() as history:
-        inner = [Workflow(history.graph(one.id)) for one in history.runs()]
-    (job,) = [one for one in inner if one.graph.run.outer_run == outer.graph.run.id or one.names == ["a"]]
-    assert job.reads("a") >= {"in.txt", "hidden.txt"}
-    assert not list((directory / ".snakemake" / "probe").iterdir())
+        runs = [Workflow(history.graph(one.id)) for one in history.runs()]
+    (outer,) = [one for one in runs if one.graph.run.outer_run is None]
+    found = {name: one for one in runs for name in one.names if one is not outer}
+    assert set(found) == {"a", "cancelled"}
+    assert {one.graph.run.outer_run for one in found.values()} == {outer.graph.run.id}
+    assert found["a"].reads("a") >= {"in.txt", "hidden.txt"}
+    assert found["cancelled"].writes("cancelled") >= {"begun-cancelled.txt"}
+    assert found["cancelled"].step("cancelled").status == 128 + signal.SIGTERM
+    (gap,) = [gap.detail for gap in outer.graph.gaps if "was recorded on node1" in gap.detail]
+    left = Path(gap.rpartition(", in ")[2])
+    assert (left / "run.json").exists()
+    assert [one.suffix for one in (directory / ".snakemake" / "probe").iterdir()] == [".told"]
+    shutil.rmtree(left)
+
+
+TWO = {
+    "Snakefile": """rule all:
+    input: "left.txt", "right.txt"
+rule side:
+    input: "in.txt"
+    output: "{side}.txt"
+    params: other=lambda wildcards: {"left": "right", "right": "left"}[wildcards.side]
+    threads: 3
+    shell:
+        "touch begun-{wildcards.side}; n=0; until [ -e begun-{params.other} ]; do "
+        "n=$((n + 1)); [ $n -lt 300 ] || exit 9; sleep 0.1; done; cat {input} hidden.txt > {output}"
+""",
+    "in.txt": "in\n",
+    "hidden.txt": "hidden\n",
+}
+
+
+@pytest.mark.slow
+def test_two_nodes_at_once(tmp_path: Path) -> None:
+    """Each of two jobs waits until the other runs; they find room only on a node each."""
+    if not os.environ.get("PROBE_PROVE"):
+        pytest.skip("takes a Slurm of its own: `make prove`")
+    directory = write(tmp_path / "w", TWO)
+    with started(SLURM_NODES="2") as folder:
+        words = ["--executor", "slurm", *(word.format("slurm") for word in SLURM)]
+        command = ["timeout", "150", "probe", "record", "--keep", "snakemake", *words]
+        done = run(command, directory, SLURM_CONF=str(folder / "slurm.conf"))
+    assert done.returncode == 0, done.stderr
+    workflow = newest("snakemake")
+    hosts = set()
+    for side in ("left", "right"):
+        name = f"side (side={side})"
+        assert workflow.reads(name) >= {"in.txt", "hidden.txt"}
+        assert workflow.writes(name) >= {f"{side}.txt", f"begun-{side}"}
+        declaration = workflow.step(name).declaration
+        assert declaration is not None
+        hosts.add(declaration.facts["cluster"]["host"])
+    assert hosts == {"node1", "node2"}
+    assert {one.host for one in workflow.graph.processes} >= hosts
+    (kept,) = [one for one in Spool.default().runs() if one.id == workflow.graph.run.id]
+    for host in hosts:
+        files = [one for one in kept.path.rglob("*") if host in one.name]
+        assert 1 <= len(files) <= 2, files
 
 
 ENDINGS = {

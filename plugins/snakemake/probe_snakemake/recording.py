@@ -87,6 +87,7 @@ def _opened() -> dict[str, str]:
     node.drop_dead_preloads()
     variables = dict(prepare(sys.argv, engine="snakemake", spool=node.spool()))
     folder = Path(variables["PROBE_RUN"])
+    node.announce(folder)
     environment = {**os.environb, **{os.fsencode(name): os.fsencode(v) for name, v in variables.items()}}
     gained = surroundings(folder, environment)
     return variables | {os.fsdecode(name): os.fsdecode(value) for name, value in gained.items()}
@@ -144,9 +145,13 @@ class Recording:
             self._lines.write({"note": "run", "facts": describe.run_facts(workflow, self._directory)})
         self._unseen = run.opened and not remote
         if self._unseen:
-            self._lines.write({"note": "unseen", "what": OWN_READS})
+            self._missed(OWN_READS)
         if not remote:
-            atexit.register(node.collect, run.folder.parent.parent)
+            atexit.register(node.collect, run.folder.parent.parent, self._missed)
+
+    def _missed(self, what: str) -> None:
+        """Tell what was not recorded, or is not here: a gap."""
+        self._lines.write({"note": "unseen", "what": what})
 
     @contextmanager
     def step(self, job: Any) -> Iterator[str]:
