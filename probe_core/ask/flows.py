@@ -42,6 +42,11 @@ class Touch:
     shipped: bool  # by an operating system or an environment; a data table that it ships is an input
 
 
+def is_held_only(version: FileVersion, acts: Iterable[int]) -> bool:
+    """Tell whether an empty file was only handed down, as `flock FILE COMMAND` does: no content flows."""
+    return version.size == 0 and set(acts) == {Act.INHERITED_READ}
+
+
 @dataclass(slots=True)
 class RunFlows:
     """What was asked of one run, kept for the next hop."""
@@ -182,8 +187,8 @@ class RunFlows:
         prefixes = program_prefixes(self.run, self.execs_of(members))
         found = []
         for version in self.versions_of(acts):
-            if version.kind in CONTENT:
-                some = frozenset(acts[version.number])
+            some = frozenset(acts[version.number])
+            if version.kind in CONTENT and not is_held_only(version, some):
                 file_class, shipped = self._class_of(version, some, prefixes)
                 declared = self.is_declared(maker, version.path, outputs=wanted is OUTFLOW)
                 found.append(Touch(version, some, file_class, declared, shipped))

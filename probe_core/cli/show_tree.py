@@ -151,7 +151,8 @@ class _Tree:
                 f"{name} ×{count}" if count > 1 else name for name, count in folded.most_common(5)
             )
             more = ", …" if len(folded) > 5 else ""
-            branch.add(styled(f"and {count_of(folded.total(), 'more program')}: {names}{more}", "dim"))
+            count = count_of(folded.total(), "more program" if branch.below else "program")
+            branch.add(styled(f"{'and ' if branch.below else ''}{count}: {names}{more}", "dim"))
 
     @cached_property
     def _remote(self) -> dict[int, list[str]]:

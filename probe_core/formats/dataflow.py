@@ -11,6 +11,7 @@ from collections import Counter
 from functools import cached_property
 
 from probe_core.ask.classes import FileClass
+from probe_core.ask.flows import is_held_only
 from probe_core.ask.lints_undeclared import undeclared
 from probe_core.ask.question import CONTENT, READS, WRITES, Question
 from probe_core.formats import activities, wording
@@ -75,6 +76,8 @@ class Sketch:
             if act == Act.INHERITED_WRITE and number not in opened and not self._wrote_outside(number, by):
                 continue
             if act == Act.WRITE and self._only_opened(number, by):
+                continue
+            if is_held_only(self.graph.versions[number], (act,)) and not self.everything:
                 continue
             if number not in shown:
                 shown[number] = self._is_shown(number)

@@ -9,9 +9,11 @@ from probe_core.formats.picture import Group, Line, Node, Picture, Shape
 
 # Colours of Okabe and Ito, told apart by all eyes; what is wrong is dashed too.
 WARNING, CALM, FAINT, FLOW = "#c44601", "#4a5560", "#9aa3ab", "#0072b2"
+# Room beside the bold name: other viewers' bold letters are wider than those measured.
+STEP = 'shape=box style="rounded,filled" margin="0.17,0.05"'
 BOXES = {
-    Shape.STEP: 'shape=box style="rounded,filled" fillcolor="#dbe9f6" color="#0072b2"',
-    Shape.FAILED: f'shape=box style="rounded,filled" fillcolor="#fbe3d6" color="{WARNING}" penwidth=2',
+    Shape.STEP: f'{STEP} fillcolor="#dbe9f6" color="#0072b2"',
+    Shape.FAILED: f'{STEP} fillcolor="#fbe3d6" color="{WARNING}" penwidth=2',
     Shape.PROCESS: 'shape=box style=filled fillcolor="#eaf1f8" color="#0072b2"',
     Shape.INPUT: 'shape=note style=filled fillcolor="#e6f4ea" color="#3f7d58"',
     Shape.FILE: f'shape=note style=filled fillcolor="#fffdf5" color="{CALM}"',
@@ -36,12 +38,13 @@ BOX_LEGEND = {
     Shape.RESULT: ("result", "#fff1c9"),
     Shape.CODE: ("code", "#f3f3f3"),
 }
+SOLID = "&mdash;&mdash;"
 LINE_LEGEND = {
-    Line.DECLARED: ("read or written as declared", "------", CALM),
-    Line.PLAIN: ("read or written", "------", CALM),
-    Line.UNDECLARED: ("not declared", "-&nbsp;-&nbsp;-", WARNING),
+    Line.DECLARED: ("read or written as declared", SOLID, CALM),
+    Line.PLAIN: ("read or written", SOLID, CALM),
+    Line.UNDECLARED: ("not declared", "&ndash;&nbsp;&ndash;", WARNING),
     Line.UNSEEN: ("declared, not touched", "......", FAINT),
-    Line.PIPE: ("pipe", "------", FLOW),
+    Line.PIPE: ("pipe", SOLID, FLOW),
 }
 
 
@@ -72,7 +75,7 @@ def _group(picture: Picture, group: Group | None, indent: str) -> Iterator[str]:
     for inner in picture.groups.values():
         if inner.parent == key:
             yield f"{indent}subgraph cluster_{inner.key} {{"
-            yield f'{indent}  label={_quoted(inner.label)} fontsize=10 fontcolor="{CALM}"'
+            yield f'{indent}  label={_quoted(inner.label)} fontsize=10 fontcolor="{CALM}" labelloc=b'
             yield f'{indent}  style="rounded,dashed" color="{FAINT}" tooltip={_quoted(inner.label)}'
             yield from _group(picture, inner, indent + "  ")
             yield f"{indent}}}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -34,9 +35,9 @@ def subtitle(graph: RunGraph) -> str:
     parts.append(counted(len(graph.processes), "process", "processes"))
     if graph.gaps:
         parts.append(counted(len(graph.gaps), "gap"))
-    parts += [
-        f"{name} {readable(str(told))}" for name in ("version", "commit") if (told := run.facts.get(name))
-    ]
+    for fact, name in {"version": run.engine or "version", "commit": "commit"}.items():
+        if told := run.facts.get(fact):
+            parts.append(f"{name} {readable(str(told))}")
     return "\n".join((", ".join(parts), *unseen(graph)))
 
 
@@ -66,14 +67,17 @@ def cut(text: str, width: int = WIDTH * 2) -> str:
 
 
 def short(path: bytes, run: Run) -> str:
-    """Give a path relative to the run's directory, else its last parts; broken into lines at slashes."""
+    """Give a path relative to the run's directory, else its last parts; broken into lines at slashes.
+
+    A long number in sixteens (the folder of a Nextflow task) is cut as its engine cuts it.
+    """
     if below(path, run.directory) and path != run.directory and run.directory != b"/":
         text = readable(path[len(run.directory) + 1 :])
     else:
         text = readable(path)
         if len(text) > WIDTH:
             text = ".../" + "/".join(text.split("/")[-2:])
-    return broken(text)
+    return broken(re.sub(r"\b([0-9a-f]{6})[0-9a-f]{14,}\b", r"\1...", text))
 
 
 def broken(path: str) -> str:

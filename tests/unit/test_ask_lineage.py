@@ -85,6 +85,18 @@ def test_a_figure_leads_back_to_its_first_inputs(history: History) -> None:
     assert answer.target.disk == "gone"
 
 
+def test_an_empty_file_that_is_only_handed_down_is_no_input(history: History) -> None:
+    """`flock FILE COMMAND` hands its lock to everything below; content on standard input counts."""
+    run = Building("locked")
+    one = run.exec(PYTHON, step=run.step("x", outputs=[b"/w/out"]))
+    run.read(one, b"/w/lock", act=Act.INHERITED_READ, size=0)
+    run.read(one, b"/w/typed", act=Act.INHERITED_READ, size=4)
+    run.read(one, b"/w/empty", size=0)
+    run.write(one, b"/w/out", digest="out")
+    keep(history, run)
+    assert inputs(why(history, b"/w/out"), 0) == {b"/w/typed": False, b"/w/empty": False}
+
+
 def test_depth_ends_the_answer_and_says_so(history: History) -> None:
     keep(history, workflow())
     answer = why(history, b"/w/plot.png", depth=1)

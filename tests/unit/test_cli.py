@@ -97,6 +97,15 @@ def test_runs_lists_the_newest_first(ask: Ask, stored: RunGraph) -> None:
     assert (first["name"], first["status"], len(rest)) == ("later", 3, 2)
 
 
+def test_programs_that_did_nothing_else_are_counted(ask: Ask) -> None:
+    run = Building("quiet")
+    for _ in range(2):
+        run.exec(b"/bin/true")
+    with open_history() as history:
+        history.store(run.graph())
+    assert ask("show")[1].splitlines()[-1].rstrip() == "└─ 2 programs: true ×2"
+
+
 def test_show_draws_steps_programs_and_files(ask: Ask, stored: RunGraph) -> None:
     status, out, err = ask("show")
     assert (status, err) == (0, "")

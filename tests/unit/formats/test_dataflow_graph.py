@@ -303,3 +303,25 @@ def test_a_picture_that_nobody_could_look_at_is_not_begun(monkeypatch: pytest.Mo
     monkeypatch.setattr(drawing, "LARGEST", 2)
     with pytest.raises(FormatError, match="has 6 arrows, too many to draw"):
         drawn(workflow(), "svg")
+
+
+def test_a_lock_that_is_only_handed_down_is_not_drawn() -> None:
+    run = Building("locked")
+    one = run.exec(b"/usr/bin/make", step=run.step("x", outputs=[b"/w/out"]))
+    run.read(one, b"/w/lock", act=Act.INHERITED_READ, size=0)
+    run.read(one, b"/w/typed", act=Act.INHERITED_READ, size=4)
+    run.write(one, b"/w/out")
+    graph = run.graph()
+    labels = {node.label for node in draw_run(graph).nodes.values()}
+    assert "typed" in labels
+    assert "lock" not in labels
+    assert "lock" in {node.label for node in draw_run(graph, everything=True).nodes.values()}
+
+
+def test_a_long_number_in_a_path_is_cut() -> None:
+    run = Building("flow")
+    work = b"/w/work/93/273fd2f015c151741eead19715a321/clean.csv"
+    run.write(run.exec(b"/usr/bin/make"), work)
+    (node,) = (one for one in draw_run(run.graph()).nodes.values() if "clean" in one.label)
+    assert node.label == "work/93/273fd2.../clean.csv"
+    assert node.detail.startswith(work.decode())
