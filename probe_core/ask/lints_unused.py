@@ -57,6 +57,15 @@ class _Unused:
         return Counter(path for step in self.judgement.steps for path in set(step.declaration.inputs))
 
     @cached_property
+    def listed(self) -> Mapping[bytes, frozenset[int]]:
+        """Give for each declared input the steps that declare it behind their first, which is their own."""
+        found: dict[bytes, set[int]] = {}
+        for step in self.judgement.steps:
+            for path in step.declaration.inputs[1:]:
+                found.setdefault(path, set()).add(step.number)
+        return {path: frozenset(some) for path, some in found.items()}
+
+    @cached_property
     def blind(self) -> frozenset[int | None]:
         """Give the steps in which something was not seen; None among them: in the run as a whole."""
         graph = self.question.graph
@@ -143,20 +152,34 @@ def _covered_below(told: _Unused, step: DeclaredStep, path: bytes) -> Iterator[b
 def _is_shared(told: _Unused, step: DeclaredStep, path: bytes) -> bool:
     """Tell whether the input was declared for many steps at once, with no thought of this one.
 
-    So it is when several declare it and none reads it, or one that reads it has nearly the same list of
-    inputs behind the first, which usually is a step's own.
+    So it is when several declare it and none reads it; when one that reads it has nearly the same list of
+    inputs behind the first, which usually is a step's own; or when it stands in a list that was given to
+    several steps as a whole, whatever else each of them has.
     """
     readers = told.readers.get(path, ())
     if not readers:
         return told.declared[path] > 1
     rest = frozenset(step.declaration.inputs[1:])
     others = (frozenset(one.declaration.inputs[1:]) for one in readers)
-    return any(path in other and _are_alike(rest, other) for other in others)
+    return any(path in other and _are_alike(rest, other) for other in others) or _is_of_a_list(
+        told, step, path, rest
+    )
 
 
 def _are_alike(one: frozenset[bytes], other: frozenset[bytes]) -> bool:
     """Tell whether two lists differ by little: what they share is four fifths of what either has."""
     return 5 * len(one & other) >= 4 * len(one | other)
+
+
+def _is_of_a_list(told: _Unused, step: DeclaredStep, path: bytes, rest: frozenset[bytes]) -> bool:
+    """Tell whether most inputs of the step are declared by just the steps that declare ``path`` too.
+
+    Such a list was written once, for all: several that go unread were not put in one by one.
+    """
+    steps = told.listed.get(path, frozenset())
+    together = [one for one in rest if told.listed[one] == steps]
+    unread = sum(not told.touches(step, one) for one in together)
+    return len(steps) > 1 and unread > 1 and 5 * len(together) >= 4 * len(rest)
 
 
 def _is_mark(told: _Unused, step: DeclaredStep) -> bool:
@@ -171,7 +194,7 @@ def _is_touched(told: _Unused, version: FileVersion) -> bool:
 
 
 def _outputs(told: _Unused, step: DeclaredStep) -> Iterator[Finding]:
-    """Give the declared outputs that are there, but that the step left alone while it made something else."""
+    """Give the declared outputs that the step left alone, or that never came, while it made another file."""
     question = told.question
     if next(told.inside(step.number), None) is not None:
         return  # what is made inside is judged there
@@ -180,12 +203,36 @@ def _outputs(told: _Unused, step: DeclaredStep) -> Iterator[Finding]:
         return
     directory = step.declaration.directory or question.graph.run.directory
     for path in step.declaration.outputs:
-        if told.version(path) is None or told.touches(step, path) or told.names(step, path):
+        if told.version(path) is None:
+            if not (_is_absent(told, step, path) and all(_is_misnamed(path, one) for one in written)):
+                continue
+        elif told.touches(step, path) or told.names(step, path):
             continue
         made = name_of(min(written), directory)
         name = printable(step.declaration.name)
         message = f"{name} declares {name_of(path, directory)}, which it does not make"
         yield Finding("unmade-output", step.number, path, message, (f"it makes {made}",))
+
+
+def _is_absent(told: _Unused, step: DeclaredStep, path: bytes) -> bool:
+    """Tell whether nothing was ever at ``path`` but what the step itself took away again."""
+    execs = told.question.graph.execs
+    return all(
+        one.kind == "missing" or (one.removed_by is not None and execs[one.removed_by].step in step.inside)
+        for one in told.question.versions_by_path.get(path, ())
+    )
+
+
+def _is_misnamed(path: bytes, made: bytes) -> bool:
+    """Tell whether what was made has the output's name with more behind it, or in another folder.
+
+    A word that only gains an ending (``check``, ``check.out``) is the name of a task.
+    """
+    wanted, name = path.rpartition(b"/")[2], made.rpartition(b"/")[2]
+    rest = name.removeprefix(wanted)
+    if path == made or len(rest) == len(name):
+        return False
+    return not rest or rest[:1] in b"-_~" or (rest[:1] == b"." and b"." in wanted)
 
 
 def _written(told: _Unused, step: DeclaredStep) -> Iterator[bytes]:

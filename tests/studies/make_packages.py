@@ -16,9 +16,11 @@ import collections
 import datetime
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import packages
 import proofs
 import seeds
+from seeds_parallel import Raced
 
 RESULTS = packages.TESTS.parent / ".cache" / "make-packages"
 BAR = 0.95
+KEPT = ("seeds", "missed", "wrong", "true", "raced")
 TRIES = 3  # a seed may break the build; another one is taken then
 
 
@@ -72,14 +76,13 @@ def studied(package: str, folder: Path, rounds: int) -> dict[str, Any]:
             seeded.append(one)
     shown = proofs.shown(package, before)
     assert before.workflow is not None
+    together = {name: [one for part in seeded for one in part[name]] for name in KEPT}
     return {
         "package": package,
         "version": _version(packages.suite().source(package)),
         "steps": len(before.workflow.graph.steps),
         "findings": {str(one): shown.get(one) for one in sorted(before.findings, key=str)},
-        "seeds": [one for part in seeded for one in part["expected"]],
-        "missed": [one for part in seeded for one in part["missed"]],
-        "wrong": [one for part in seeded for one in part["wrong"]],
+        **together,
     }
 
 
@@ -89,14 +92,33 @@ def _round(
     """Seed a copy and compare; None where the seeds break the build."""
     place = packages.fresh(package, folder / f"seeded-{number}")
     seeded = seeds.seed(before, headers, place, number)
+    held = [shutil.copytree(place, folder / f"held-{number}-{at}", symlinks=True)
+            for at in range(len(seeded.races))]  # fmt: skip
     after = packages.recorded(place)
     if after.status:
         return None
+    raced = {one.fault for one, aside in zip(seeded.races, held, strict=True)
+             if proofs.raced(aside, one, proofs.state(place / one.fault.path))}  # fmt: skip
     wanted = seeds.expected(seeded, before, after, headers)
+    wanted |= {one for one in raced if one.lint == "written-twice"}  # others are wanted as undeclared inputs
     found = set(after.findings) - (set(before.findings) - wanted)
     wanted -= proofs.harmless(place, wanted)
-    named = {"expected": wanted, "missed": wanted - found, "wrong": found - wanted}
-    return {name: sorted(map(str, some)) for name, some in named.items()}
+    besides = found - wanted
+    true = proofs.at_once(place, besides)
+    kinds = {one.fault: _kind(one, raced) for one in seeded.races}
+    named: dict[str, Iterable[str]] = {
+        "seeds": map(str, wanted), "missed": map(str, wanted - found),
+        "wrong": map(str, besides - true.keys()),
+        "true": (f"{one} ({how})" for one, how in true.items()),
+        "raced": (f"{kinds[one]}: {one}" for one in kinds if one in wanted),
+    }  # fmt: skip
+    return {name: sorted(some) for name, some in named.items()}
+
+
+def _kind(race: Raced, raced: set[packages.Fault]) -> str:
+    return ("failing -j" if race.fault in raced else "no failing -j") + (
+        ", written twice" if race.is_made_twice else ", made header"
+    )
 
 
 def _version(source: Path) -> str:

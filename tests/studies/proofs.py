@@ -1,10 +1,11 @@
-"""Whether a finding in a package's own Makefile is a fault: shown by building without a recorder.
+"""Whether a finding is a fault: shown by building without a recorder.
 
-``undeclared-input``: the file is touched, and make does not make the target again; for one file of a
-package it is changed, and what make leaves differs from a clean build. ``unused-input``: the file is
-touched, and the target is made again with the same content. ``undeclared-output``: the file is removed,
-and make does not bring it back. ``race``: the recipe that makes the file is held up, and a parallel build
-fails or ends otherwise.
+``undeclared-input``: the file is touched, and make does not make the target again (or, where a later recipe
+removes the target, nothing at all); for one file of a package it is changed, and what make leaves differs
+from a clean build. ``unused-input``: the file is touched, and the target is made again with the same
+content. ``undeclared-output``: the file is removed, and make does not bring it back, or brings back another
+content. ``unmade-output``: make has to make it again each time. ``race`` and ``written-twice``: the recipe
+that makes the file is held up, and a parallel build fails or ends otherwise.
 """
 
 from __future__ import annotations
@@ -17,50 +18,85 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from packages import Built, Fault, fresh, make, native
+from seeds_parallel import Raced
 
 HELD = 3  # seconds
-MOST = 25  # files that are touched for one package
+LONGEST = 6  # seconds that a recipe waits for another one to write its file, or to read what is not there
+MOST = 80  # files that are touched for one package
 MARK = '\nstatic const char probe_mark[] __attribute__((used)) = "changed";\n'
 HELD_UP = """#!/bin/sh
 case "$*" in *{target}*) ;; *{name}*) sleep {seconds};; esac
+exec /bin/sh "$@"
+"""
+HELD_UNTIL = """#!/bin/sh
+case "$*" in *'{text}'*) n=0
+while [ ! -e {file} ] && [ $n -lt {tenths} ]; do n=$((n+1)); sleep 0.1; done;;
+esac
 exec /bin/sh "$@"
 """
 
 
 def shown(package: str, built: Built) -> dict[Fault, str]:
     """Give for each finding that could be shown how it was; ``built`` is changed meanwhile."""
-    found: dict[Fault, str] = {}
     of_order = [one for one in built.findings if one.lint in ("race", "written-twice")]
-    races = {one: _state(built.place / one.target) for one in of_order}
-    make(built.place)  # what the recorded build left is up to date, or is from now on
-    by_path: dict[str, list[Fault]] = {}
-    for fault in sorted(built.findings, key=str):
-        by_path.setdefault(fault.path, []).append(fault)
-    for path, faults in list(by_path.items())[:MOST]:
-        found |= _by_touch(built.place, path, faults)
-        found |= _by_removal(built.place, path, faults)
-    if stale := _by_content(package, built, by_path):
+    races = {one: state(built.place / _contested(one)) for one in of_order}
+    found = at_once(built.place, built.findings)
+    if stale := _by_content(package, built, _by_path(built.findings)):
         found |= stale
-    for fault, state in races.items():
-        if _by_delay(package, built.place, fault, state):
+    for fault, left in races.items():
+        if _by_delay(package, built.place, fault, left):
             found[fault] = "held up"
     return found
 
 
+def at_once(place: Path, findings: Iterable[Fault]) -> dict[Fault, str]:
+    """Give the findings that can be shown in what a build left, and how: by touching and removing files."""
+    if not (by_path := _by_path(findings)):
+        return {}
+    left = {path: state(place / path) for path in by_path}
+    make(place)  # what the recorded build left is up to date, or is from now on
+    found: dict[Fault, str] = {}
+    for path, faults in list(by_path.items())[:MOST]:
+        found |= _by_touch(place, path, faults)
+        found |= _by_removal(place, path, faults, left[path])
+        found |= _by_another_make(place, faults)
+    return found
+
+
+def raced(place: Path, race: Raced, left: tuple[int, str] | None) -> bool:
+    """Build ``place`` in parallel from nothing, the maker held up; tell whether it fails or ends otherwise.
+
+    ``left``: what a build in make's own order made of the file.
+    """
+    shell, file = place.with_name(f"{place.name}.sh"), place / race.fault.path
+    until = file if race.is_made_twice else place / "nothing-comes-of-waiting"
+    shell.write_text(HELD_UNTIL.format(text=race.maker, file=until, tenths=10 * LONGEST))
+    shell.chmod(0o755)
+    done = native(["make", "-j64", f"SHELL={shell}"], place)
+    return done.returncode != 0 or (left or (0, ""))[1] != (state(file) or (0, ""))[1]
+
+
+def _by_path(findings: Iterable[Fault]) -> dict[str, list[Fault]]:
+    by_path: dict[str, list[Fault]] = {}
+    for fault in sorted(findings, key=str):
+        by_path.setdefault(fault.path, []).append(fault)
+    return by_path
+
+
+def _contested(fault: Fault) -> str:
+    return fault.path if fault.lint == "written-twice" else fault.target
+
+
 def harmless(place: Path, seeds: Iterable[Fault]) -> set[Fault]:
     """Give the files taken out without harm: touched, make makes the target again, by a chain of rules."""
-    by_path: dict[str, list[Fault]] = {}
-    for one in seeds:
-        if one.lint == "undeclared-input":
-            by_path.setdefault(one.path, []).append(one)
     make(place)
     found: set[Fault] = set()
-    for path, some in by_path.items():
-        before = {one: _state(place / one.target) for one in some}
+    for path, some in _by_path(one for one in seeds if one.lint == "undeclared-input").items():
+        before = {one: state(place / one.target) for one in some}
         time.sleep(0.02)
         (place / path).touch()
         if make(place).returncode == 0:
-            found |= {one for one in some if _state(place / one.target) != before[one]}
+            found |= {one for one in some if state(place / one.target) != before[one]}
     return found
 
 
@@ -69,30 +105,63 @@ def _by_touch(place: Path, path: str, faults: Iterable[Fault]) -> dict[Fault, st
     file = place / path
     if not some or not file.is_file():
         return {}
-    before = {one: _state(place / one.target) for one in some}
+    before = {one: state(place / one.target) for one in some}
+    at_rest = _changed(place, path)
     time.sleep(0.02)
     file.touch()
-    if make(place).returncode:
+    changed = _changed(place, path)
+    if changed is None:
         return {}
     found = {}
     for one in some:
-        old, new = before[one], _state(place / one.target)
+        old, new = before[one], state(place / one.target)
         if one.lint == "undeclared-input" and old == new and old is not None:
             found[one] = "touched: up to date"
+        elif one.lint == "undeclared-input" and old == new and at_rest is not None and changed <= at_rest:
+            found[one] = "touched: nothing is made again"  # a later recipe removes the target
         elif one.lint == "unused-input" and old and new and old[0] != new[0] and old[1] == new[1]:
             found[one] = "touched: made again for nothing"
     return found
 
 
-def _by_removal(place: Path, path: str, faults: Iterable[Fault]) -> dict[Fault, str]:
+def _by_removal(
+    place: Path, path: str, faults: Iterable[Fault], left: tuple[int, str] | None
+) -> dict[Fault, str]:
+    """Remove what a recipe left, twice where it comes back: so that what differs is no accident."""
     some = [one for one in faults if one.lint == "undeclared-output"]
     file = place / path
     if not some or not file.is_file():
         return {}
-    file.unlink()
+    contents = [(left or (0, ""))[1]]
+    for _ in range(2):
+        file.unlink()
+        if make(place).returncode:
+            return dict.fromkeys(some, "removed: the next make fails")
+        if not file.is_file():
+            return dict.fromkeys(some, "removed: up to date")
+        contents.append((state(file) or (0, ""))[1])
+    differs = contents[1] == contents[2] != contents[0]
+    return dict.fromkeys(some, "removed: comes back with other content") if differs else {}
+
+
+def _by_another_make(place: Path, faults: Iterable[Fault]) -> dict[Fault, str]:
+    some = [one for one in faults if one.lint == "unmade-output"]
+    if not some or make(place).returncode or make(place, "-q").returncode != 1:
+        return {}
+    return {one: "made again each time" for one in some if not (place / one.path).exists()}
+
+
+def _changed(place: Path, without: str) -> set[Path] | None:
+    """Give the files that make changes, except one; None where it fails."""
+
+    def times() -> dict[Path, int]:
+        files = (file for file in place.rglob("*") if file.is_file() and file != place / without)
+        return {file: file.stat().st_mtime_ns for file in files}
+
+    before = times()
     if make(place).returncode:
-        return dict.fromkeys(some, "removed: the next make fails")
-    return {} if file.exists() else dict.fromkeys(some, "removed: up to date")
+        return None
+    return {file for file, time in times().items() if before.get(file) != time}
 
 
 def _by_content(package: str, built: Built, by_path: dict[str, list[Fault]]) -> dict[Fault, str]:
@@ -110,7 +179,7 @@ def _by_content(package: str, built: Built, by_path: dict[str, list[Fault]]) -> 
         file.write(MARK)
     if make(place).returncode:
         return {}
-    left = {one: _state(place / one.target) for one in lacking[path]}
+    left = {one: state(place / one.target) for one in lacking[path]}
     shutil.rmtree(aside, ignore_errors=True)
     place.rename(aside)
     try:  # in the same folder, whose name may stand in what is built
@@ -119,7 +188,7 @@ def _by_content(package: str, built: Built, by_path: dict[str, list[Fault]]) -> 
             file.write(MARK)
         if make(place).returncode:
             return {}
-        clean = {one: _state(place / one.target) for one in lacking[path]}
+        clean = {one: state(place / one.target) for one in lacking[path]}
     finally:
         shutil.rmtree(place, ignore_errors=True)
         aside.rename(place)
@@ -139,11 +208,11 @@ def _by_delay(package: str, place: Path, fault: Fault, here: tuple[int, str] | N
     shell.chmod(0o755)
     fresh(package, aside)
     done = native(["make", "-j8", f"SHELL={shell}"], aside)
-    there = _state(aside / fault.target)
+    there = state(aside / _contested(fault))
     return done.returncode != 0 or (here or (0, ""))[1] != (there or (0, ""))[1]
 
 
-def _state(file: Path) -> tuple[int, str] | None:
+def state(file: Path) -> tuple[int, str] | None:
     """Give when the file was changed and a digest of its content; None when there is none."""
     if not file.is_file():
         return None

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import seeds_parallel
 from packages import Built, Fault, make
+from seeds_parallel import SHARED, Raced
 
 TAKEN = (".h", ".sh", ".y", ".def", ".map", ".tab", ".inc")  # a build goes on without these
 MOST = 6  # seeds of one kind in one round
@@ -26,7 +28,8 @@ class Seeded:
 
     removed: set[tuple[str, str]] = field(default_factory=set)
     expected: set[Fault] = field(default_factory=set)
-    shared: set[str] = field(default_factory=set)  # files that several recipes now write
+    races: list[Raced] = field(default_factory=list)
+    renamed: set[str] = field(default_factory=set)  # targets that their recipes do not make any more
 
 
 def listed(place: Path) -> dict[str, set[str]]:
@@ -54,6 +57,14 @@ def seed(built: Built, headers: dict[str, set[str]], place: Path, number: int) -
     _leave_out_of_lists(built, headers, place, chosen, seeded)
     _put_strangers_in(built, headers, place, chosen, seeded)
     _write_more(built, place, chosen, seeded)
+    objects = {
+        target: makefile
+        for target, step in _steps(built)
+        if target in headers and (makefile := _makefile_of(built, step, place)) is not None
+    }
+    if (made := seeds_parallel.make_a_header(built, place, objects, chosen)) is not None:
+        seeded.expected.add(made.fault)
+        seeded.races.append(made)
     return seeded
 
 
@@ -65,8 +76,9 @@ def expected(seeded: Seeded, before: Built, after: Built, headers: dict[str, set
     needed = {(target, one) for target, some in headers.items() for one in some} | _read(before)
     told = _told(after)
     found = set(seeded.expected)
+    known = {one for one, _ in told} - seeded.renamed  # what is never there is made each time
     for target, file in seeded.removed & needed:
-        if (target, file) not in told and target in {one for one, _ in told}:
+        if (target, file) not in told and target in known:
             found.add(Fault("undeclared-input", target, file))
     return found
 
@@ -168,18 +180,11 @@ def _put_strangers_in(
 
 
 def _write_more(built: Built, place: Path, chosen: random.Random, seeded: Seeded) -> None:
-    """Let recipes leave a file of their own each, one program under another name, and two the same file."""
-    by_rule: dict[tuple[Path, int], list[str]] = {}
-    assert built.workflow is not None
-    for target, number in _steps(built):
-        declaration = built.workflow.graph.steps[number].declaration
-        assert declaration is not None
-        makefile = _makefile_of(built, number, place)
-        made = [built.name(built.workflow.graph.versions[one].path)
-                for one in built.workflow.question.versions_written(number)]  # fmt: skip
-        if makefile is not None and isinstance(declaration.facts.get("line"), int) and target in made:
-            by_rule.setdefault((makefile, declaration.facts["line"]), []).append(target)
-    used = _used(built)
+    """Let recipes leave a file of their own each, two write the same one, and one program have another name
+    or come twice.
+    """
+    by_rule = _rules(built, place)
+    used = {name for _, name in _told(built)}
     rules = [rule for rule in sorted(by_rule, key=str) if _recipe_at(*rule) is not None]
     chosen.shuffle(rules)
     final = next((rule for rule in rules if len(by_rule[rule]) == 1 and by_rule[rule][0] not in used), None)
@@ -188,18 +193,59 @@ def _write_more(built: Built, place: Path, chosen: random.Random, seeded: Seeded
         changes.append((rule, "\t@echo left > $@.left"))
         seeded.expected |= {Fault("undeclared-output", one, f"{one}.left") for one in by_rule[rule]}
     if final is not None:
-        changes.append((final, "\t@echo other > $@-other"))
-        seeded.expected.add(Fault("undeclared-output", by_rule[final][0], f"{by_rule[final][0]}-other"))
+        target = by_rule[final][0]
+        if chosen.random() < 0.5:
+            changes.append((final, "\t@echo other > $@-other"))
+            seeded.expected.add(Fault("undeclared-output", target, f"{target}-other"))
+        else:
+            changes.append((final, "\t@mv $@ $@-renamed"))
+            seeded.expected.add(Fault("unmade-output", target, target))
+            seeded.renamed.add(target)
+    changes += _write_twice(built, by_rule, rules, place, seeded)
     for (makefile, line), text in sorted(changes, key=lambda one: -one[0][1]):
         lines = _text(makefile).split("\n")
         at = _recipe_at(makefile, line)
         assert at is not None
+        while "-renamed" in text and at < len(lines) and lines[at].startswith("\t"):
+            at += 1  # behind the recipe's last line
         lines.insert(at, text)
         makefile.write_bytes(os.fsencode("\n".join(lines)))
 
 
-def _used(built: Built) -> set[str]:
-    return {name for _, name in _told(built)}
+def _write_twice(
+    built: Built, by_rule: dict[tuple[Path, int], list[str]], rules: list[tuple[Path, int]], place: Path,
+    seeded: Seeded,
+) -> list[tuple[tuple[Path, int], str]]:  # fmt: skip
+    """Give what two rules of one Makefile gain so that both write one file."""
+    single = [one for one in rules if len(by_rule[one]) == 1 and by_rule[one][0] not in seeded.renamed]
+    two = next(((one, other) for one in single for other in single
+                if one[0] == other[0] and one != other), None)  # fmt: skip
+    if two is None:
+        return []
+    order = [target for target, _ in _steps(built)]
+    first, second = sorted(two, key=lambda one: order.index(by_rule[one][0]))
+    folder = first[0].parent
+    targets = [(by_rule[one][0], os.path.relpath(place / by_rule[one][0], folder)) for one in (first, second)]
+    race, left = seeds_parallel.write_twice(targets[0], targets[1], os.path.relpath(folder, place))
+    seeded.races.append(race)
+    seeded.expected |= left
+    lines = [f"\t@echo {name} > {SHARED}" for _, name in targets]
+    return list(zip((first, second), lines, strict=True))
+
+
+def _rules(built: Built, place: Path) -> dict[tuple[Path, int], list[str]]:
+    """Give for each rule, by its place, the targets that it made."""
+    found: dict[tuple[Path, int], list[str]] = {}
+    assert built.workflow is not None
+    for target, number in _steps(built):
+        declaration = built.workflow.graph.steps[number].declaration
+        assert declaration is not None
+        makefile = _makefile_of(built, number, place)
+        made = [built.name(built.workflow.graph.versions[one].path)
+                for one in built.workflow.question.versions_written(number)]  # fmt: skip
+        if makefile is not None and isinstance(declaration.facts.get("line"), int) and target in made:
+            found.setdefault((makefile, declaration.facts["line"]), []).append(target)
+    return found
 
 
 def _recipe_at(makefile: Path, line: int) -> int | None:

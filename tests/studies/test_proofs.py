@@ -16,13 +16,23 @@ import proofs
 from packages import Built, Fault
 
 FILES = {
-    "Makefile": """all: user gen.txt tidy
+    "Makefile": """all: user gen.txt tidy renamed passing other
 user: one.txt
 \tcat one.txt two.txt gen.txt > $@ 2>/dev/null || cat one.txt two.txt > $@
 gen.txt: one.txt
 \tcat one.txt one.txt > gen.txt
 tidy: one.txt three.txt
-\tcat one.txt > $@; echo left > left.txt
+\tcat one.txt > $@; echo left > left.txt; echo first > both.txt
+renamed: one.txt
+\tcp one.txt $@-renamed
+passing: passed
+\tcat passed > $@ && rm passed
+passed: one.txt
+\tcat one.txt two.txt > $@
+other: both.txt
+\tcat both.txt > $@
+both.txt:
+\techo second > $@
 """,
     "one.txt": "1\n",
     "two.txt": "2\n",
@@ -33,11 +43,15 @@ FAULTS = {
     Fault("unused-input", "tidy", "three.txt"): "touched: made again for nothing",
     Fault("undeclared-output", "tidy", "left.txt"): "removed: up to date",
     Fault("race", "user", "gen.txt"): "held up",
+    Fault("unmade-output", "renamed", "renamed"): "made again each time",
+    Fault("undeclared-input", "passed", "two.txt"): "touched: nothing is made again",
+    Fault("undeclared-output", "tidy", "both.txt"): "removed: comes back with other content",
 }
 NONE = (
     Fault("undeclared-input", "user", "one.txt"),
     Fault("unused-input", "tidy", "two.txt"),
     Fault("undeclared-output", "tidy", "gen.txt"),
+    Fault("unmade-output", "user", "user"),
 )
 
 

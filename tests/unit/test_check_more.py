@@ -226,6 +226,58 @@ def test_an_output_that_the_step_leaves_alone_while_it_makes_another_file() -> N
     assert [lint for lint, _, _ in found(run.graph())] == ["undeclared-output"]
 
 
+@pytest.mark.parametrize(
+    ("output", "made", "is_named"),
+    [
+        ("prog", "prog-1.2", True),
+        ("prog", "bin/prog", True),
+        ("lib.so", "lib.so.1", True),
+        ("check", "check.out", False),
+        ("install", "prog", False),
+    ],
+)
+def test_an_output_that_never_comes_while_another_name_does(output: str, made: str, is_named: bool) -> None:
+    run = Building()
+    one = run.exec(CC, step=run.step(output, outputs=[f"/w/{output}".encode()]))
+    run.write(one, f"/w/{made}".encode(), size=4)
+    wanted = [("unmade-output", output, f"/w/{output}".encode())]
+    assert found(run.graph()) == (wanted if is_named else [])
+
+
+def test_a_list_that_several_steps_have_as_a_whole_is_shared_whatever_else_one_of_them_has() -> None:
+    headers = [b"/w/1.h", b"/w/2.h", b"/w/3.h"]
+
+    def objects(*, own: int) -> Building:
+        run = Building()
+        for name in (b"one", b"main"):
+            more = [b"/w/own%d.c" % number for number in range(own)] if name == b"one" else []
+            step = run.step(name.decode(), inputs=[b"/w/" + name + b".c", *headers, *more], outputs=[name])
+            one = run.exec(CC, step=step, arguments=[b"cc"])
+            for path in headers:
+                run.found(path, size=5)
+            for path in [b"/w/" + name + b".c", *(headers if name == b"one" else [headers[0]]), *more]:
+                run.read(one, path)
+            run.write(one, name, size=9)
+        return run
+
+    assert found(objects(own=0).graph()) == []
+    assert found(objects(own=26).graph()) == []
+
+
+def test_one_strange_input_is_named_among_those_that_the_same_steps_declare() -> None:
+    run = Building()
+    for name, read in ((b"a", [b"/w/1.h", b"/w/2.h"]), (b"b", [b"/w/1.h", b"/w/2.h", b"/w/3.h"])):
+        more = [b"/w/own%d.h" % number for number in range(4)] if name == b"b" else []
+        inputs = [b"/w/" + name + b".c", b"/w/1.h", b"/w/2.h", b"/w/3.h", *more]
+        step = run.step(name.decode(), inputs=inputs, outputs=[b"/w/" + name + b".o"])
+        one = run.exec(CC, step=step)
+        run.found(b"/w/3.h", size=5)
+        for path in [b"/w/" + name + b".c", *read, *more]:
+            run.read(one, path)
+        run.write(one, b"/w/" + name + b".o", size=9)
+    assert found(run.graph()) == [("unused-input", "a", b"/w/3.h")]
+
+
 def test_what_one_step_makes_for_another_counts_though_it_is_removed_later() -> None:
     def passing(*declared: bytes) -> RunGraph:
         run = Building()

@@ -111,3 +111,62 @@ def test_names_are_followed_from_what_steps_declare(rules: Rules) -> None:
     told = {one["output"]: one["inputs"] for one in without_steps([rules], [step])}
     assert told[here + "all"] == [here + "build/prog", here + "headers"]
     assert told[here + "headers"] == [here + "x.h"]
+
+
+NAMES = r"""
+SRC := $(wildcard src/*.c)
+OUT = out
+OBJ = $(patsubst src/%.c,$(OUT)/%.o,$(filter-out src/b.c,$(SRC)))
+HEADERS = $(sort $(wildcard *.h) $(addsuffix .h,two one))
+GENERATED := one.c
+include config.mk
+all: $(OBJ) $(GENERATED)
+$(OBJ): $(HEADERS)
+	compile
+one.c: $(SRC)
+	cat $(SRC) > $@
+src/a.c: one.h
+made.o: two.h
+kept.h: two.h
+config.mk config.h: src/a.c
+	configure
+told: $(shell ls) $(foreach one,$(SRC),$(one).x) $(if $(A),b)
+"""
+
+
+@pytest.fixture
+def computed(tmp_path: Path) -> Rules:
+    (tmp_path / "src").mkdir()
+    for name in ("src/a.c", "src/b.c", "one.h", "two.h", "one.c", "made.c", "made.o", "kept.h"):
+        (tmp_path / name).touch()
+    (tmp_path / "Makefile").write_text(NAMES)
+    return Rules(os.fsencode(tmp_path), [b"Makefile"])
+
+
+def _behind(rules: Rules, name: str) -> tuple[list[str], list[str]] | None:
+    found = rules.behind(rules.directory + b"/" + name.encode())
+    base = os.fsdecode(rules.directory) + "/"
+    return found and tuple([os.fsdecode(one).removeprefix(base) for one in some] for some in found)  # type: ignore[return-value]
+
+
+def test_names_that_functions_and_the_disk_tell_are_told(computed: Rules) -> None:
+    assert _behind(computed, "all") == (["out/a.o", "one.c"], [])
+    assert _behind(computed, "out/a.o") == (["kept.h", "one.h", "two.h"], [])
+    assert _behind(computed, "one.c") == (["src/a.c", "src/b.c"], [])
+    assert _behind(computed, "told") is None
+
+
+def test_what_is_newer_than_a_file_without_a_recipe_only_comes_first(computed: Rules) -> None:
+    assert _behind(computed, "src/a.c") == ([], ["one.h"])
+    assert _behind(computed, "kept.h") == ([], ["two.h"])
+    assert _behind(computed, "made.o") == (["two.h"], []), "make's own rule makes it"
+
+
+def test_a_makefile_is_remade_first_with_all_that_its_rule_names(computed: Rules) -> None:
+    base = computed.directory
+    told = computed.written(b"config.mk", b"", [base + b"/src/a.c"])
+    assert told is not None
+    assert told.outputs == (base + b"/config.mk", base + b"/config.h")
+    told = computed.written(b"config.h", b"", [base + b"/src/a.c"])
+    assert told is not None
+    assert told.outputs == ()

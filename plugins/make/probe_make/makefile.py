@@ -1,8 +1,8 @@
 """The text of Makefiles, read for what make does not tell while it runs: where a rule stands, its recipe,
 which targets one recipe makes together, which names are phony, and what names without a recipe stand for.
 
-Nothing is executed and nothing guessed: variables are expanded where their values are plain text, and a
-rule whose head holds anything else is left out. All branches of conditionals are read.
+Nothing is executed and nothing guessed: variables are expanded where their values are plain text
+(expansion.py), and a rule whose head holds anything else is left out. All branches of conditionals are read.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from probe_make.expansion import Expansion, NotPlainError, stem_of
+
 MOST_TEXT = 4 << 20  # bytes of one makefile that are read
-DEEPEST = 20  # variables in variables
 _ASSIGNMENT = re.compile(
     rb"(?:(?:override|export|private)\s+)*([^\s:#=$()+?!]+)\s*(:::?=|::=|:=|\+=|\?=|!=|=)\s*(.*)\Z", re.S
 )
@@ -25,11 +26,6 @@ _DIRECTIVE = re.compile(
     rb"(?:ifn?eq|ifn?def|else|endif|-?include|sinclude|vpath|export|unexport|undefine|load|-load)\b"
 )
 _DEFINE = re.compile(rb"(?:override\s+)?define\b")
-_REFERENCE = re.compile(rb"\$(?:\(([^()${}]*)\)|\{([^(){}$]*)\}|(.))", re.S)
-
-
-class NotPlainError(Exception):
-    """A text whose value only make itself knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +51,7 @@ class Text:
     variables: dict[bytes, bytes | None] = field(default_factory=dict)  # None: not plain
     fixed: set[bytes] = field(default_factory=set)  # variables that the command line gives
     included: list[bytes] = field(default_factory=list)  # names in `include` lines
+    directory: bytes = b""  # make's own, for names that `wildcard` looks up; empty: it is not known
 
     def read(self, path: bytes) -> None:
         """Add the makefile at ``path``, without what it includes; one that cannot be read says nothing."""
@@ -65,53 +62,9 @@ class Text:
             return
         _Reading(self, path).lines(text)
 
-    def expand(self, text: bytes, depth: int = 0) -> bytes:
+    def expand(self, text: bytes) -> bytes:
         """Give ``text`` with its variables; raises NotPlainError where make would have to compute."""
-        if b"$" not in text:
-            return text
-        if depth > DEEPEST:
-            raise NotPlainError
-        parts, at = [], 0
-        for found in _REFERENCE.finditer(text):
-            parts.append(text[at : found.start()])
-            parts.append(self._value(found, depth))
-            at = found.end()
-        rest = text[at:]
-        if b"$" in rest or any(b"$" in part for part in parts[::2]):
-            raise NotPlainError
-        return b"".join(parts) + rest
-
-    def _value(self, found: re.Match[bytes], depth: int) -> bytes:
-        if found[3] == b"$":
-            return b"$"
-        name = next(one for one in found.groups() if one is not None)
-        name, colon, substitution = name.partition(b":")
-        value = self.variables.get(name)
-        if value is None:
-            raise NotPlainError
-        value = self.expand(value, depth + 1)
-        if not colon:
-            return value
-        old, equals, new = substitution.partition(b"=")
-        if not equals:
-            raise NotPlainError
-        if b"%" not in old:
-            old, new = b"%" + old, b"%" + new
-        return b" ".join(_replaced(word, old, new) for word in value.split())
-
-
-def _replaced(word: bytes, old: bytes, new: bytes) -> bytes:
-    stem = stem_of(old, word)
-    return word if stem is None else new.replace(b"%", stem, 1)
-
-
-def stem_of(pattern: bytes, name: bytes) -> bytes | None:
-    """Give what ``%`` in ``pattern`` stands for in ``name``; None when it does not fit."""
-    before, percent, after = pattern.partition(b"%")
-    if not percent or len(name) < len(before) + len(after):
-        return None
-    fits = name.startswith(before) and name.endswith(after)
-    return name[len(before) : len(name) - len(after)] if fits else None
+        return Expansion(self.variables, self.directory).expand(text) if b"$" in text else text
 
 
 def words(text: bytes) -> tuple[bytes, ...]:

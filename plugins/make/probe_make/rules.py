@@ -8,10 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from probe_core.model import Declaration
-from probe_make.makefile import Rule, Text, absolute, stem_of
+from probe_make.expansion import stem_of
+from probe_make.makefile import Rule, Text, absolute
 
 MOST_RECIPE = 8192  # bytes of a recipe's text that are kept
 MOST_NAMES = 20_000  # names without a step that are told
+_SOURCES = (b".c", b".cc", b".cpp", b".C", b".p", b".f", b".F", b".m", b".r", b".s", b".S", b".mod")
+# What make's own rules make, by ending, and from what.
+_BUILT_FROM = {
+    b".o": (*_SOURCES, b".y", b".l"),
+    b"": (*_SOURCES, b".o", b".sh"),
+    b".c": (b".y", b".l", b".w"),
+    b".s": (b".S",),
+    b".r": (b".l",),
+    b".tex": (b".w", b".web"),
+    b".dvi": (b".tex", b".texinfo", b".texi", b".txinfo"),
+    b".info": (b".texinfo", b".texi", b".txinfo"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,7 @@ class Rules:
 
     def __init__(self, directory: bytes, makefiles: Iterable[bytes]) -> None:
         self.directory = directory
-        self.text = Text()
+        self.text = Text(directory=directory)
         self.makefiles = self._absolute(makefiles)
         for path in self.makefiles:
             self.text.read(path)
@@ -67,7 +80,7 @@ class Rules:
             most = max((len(rule.inputs) for rule in found), default=0)
             found = [rule for rule in found if len(rule.inputs) == most]
         if found:
-            return self._chosen(found, b"")
+            return self._chosen(found, target)
         folder, slash, name = target.rpartition(b"/")
         for whole, place in ((target, b""), (name, folder + slash)):
             fitting = [
@@ -82,32 +95,60 @@ class Rules:
                 and self._fits(rule, stem, inputs)
             ]
             if fitting:
-                return self._chosen(fitting, stem)
+                return self._chosen(fitting, target, stem)
         return None
 
     def _fits(self, rule: Rule, stem: bytes, inputs: Iterable[bytes]) -> bool:
         own = self._absolute(_with_stem(rule.inputs, stem))
         return frozenset(own) <= frozenset(inputs)
 
-    def _chosen(self, rules: list[Rule], stem: bytes) -> Written | None:
+    def _chosen(self, rules: list[Rule], target: bytes, stem: bytes = b"") -> Written | None:
         if len(rules) > 1:
             return None
         (rule,) = rules
         made = _with_stem(rule.targets, stem) if rule.pattern else rule.targets
-        return Written(rule, self._absolute(made) if rule.grouped else ())
+        # A makefile is remade before all else, so that its rule's other targets are there when asked for.
+        together = rule.grouped or target in self.text.included
+        return Written(rule, self._absolute(made) if together else ())
 
     def _absolute(self, names: Iterable[bytes]) -> tuple[bytes, ...]:
         return tuple(absolute(self.directory, name) for name in names)
 
     def behind(self, path: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]] | None:
-        """Give what a name depends on by rules that say so, usual and order-only; None: no rule does."""
+        """Give what a name depends on by rules that say so, usual and order-only; None: no rule does.
+
+        What is newer than a file without a recipe does not make that file newer: it only comes first.
+        """
         here = self.directory.rstrip(b"/") + b"/"
-        rules = self._exact.get(path.removeprefix(here)) or self._exact.get(path)
+        name = path.removeprefix(here)
+        rules = self._exact.get(name) or self._exact.get(path)
         if not rules:
             return None
         usual = [name for rule in rules for name in self._absolute(rule.inputs)]
         first = [name for rule in rules for name in self._absolute(rule.order_only)]
+        there = os.path.isfile(path)  # noqa: PTH113 - the path is bytes
+        if there and not self.is_phony(name) and not self._is_made(name, rules):
+            usual, first = [], [*usual, *first]
         return tuple(dict.fromkeys(usual)), tuple(dict.fromkeys(first))
+
+    def _is_made(self, name: bytes, rules: Iterable[Rule]) -> bool:
+        """Tell whether a file has a recipe: its own, a pattern's or one that make knows without a rule."""
+        if any(rule.recipe for rule in rules):
+            return True
+        folder, slash, last = name.rpartition(b"/")
+        for rule in self._patterns:
+            for pattern in rule.targets:
+                whole = b"/" in pattern
+                stem = stem_of(pattern, name if whole else last)
+                if stem is not None and rule.recipe:
+                    own = _with_stem(rule.inputs, stem if whole else folder + slash + stem)
+                    if all(map(os.path.lexists, self._absolute(own))):
+                        return True
+        stem, dot, ending = name.rpartition(b".") if b"." in last else (name, b"", b"")
+        return any(
+            os.path.lexists(absolute(self.directory, stem + source))
+            for source in _BUILT_FROM.get(dot + ending, ())
+        )
 
 
 def _with_stem(names: Iterable[bytes], stem: bytes) -> tuple[bytes, ...]:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from probe_core.model import Declaration
-from probe_make.makefile import NotPlainError, Rule, Text, absolute, stem_of
+from probe_make.expansion import NotPlainError, stem_of
+from probe_make.makefile import Rule, Text, absolute
 
 SHELL_LINES = "probe-sh"
 LEAST_TEXT = 4  # letters of a recipe's line that must be known for it to count
