@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
-
-import pluggy
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 from probe_core.doors import Preparation as Preparation
 from probe_core.doors import hook as hook
@@ -21,7 +19,17 @@ if TYPE_CHECKING:  # whoever only asks for a plugin's engine need not pay for th
     from probe_core.model import Declaration, RunGraph, Step
 
 PROJECT = "probe"
-spec = pluggy.HookspecMarker(PROJECT)
+Specification = TypeVar("Specification", bound=Callable[..., Any])
+
+
+def _spec(*, firstresult: bool = False) -> Callable[[Specification], Specification]:
+    """Mark a specification, as pluggy.HookspecMarker does; who only needs a type need not import pluggy."""
+
+    def marked(function: Specification) -> Specification:
+        function.probe_spec = {"firstresult": firstresult}  # type: ignore[attr-defined]
+        return function
+
+    return marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,26 +186,26 @@ class Finding:
 class Specifications:
     """The hook specifications, in one class so that pluggy can check them."""
 
-    @spec
+    @_spec()
     def probe_engine(self) -> Engine:  # type: ignore[empty-body]
         """Give one workflow engine."""
 
-    @spec
+    @_spec()
     def probe_formats(self) -> Sequence[Format]:  # type: ignore[empty-body]
         """Give export formats."""
 
-    @spec
+    @_spec()
     def probe_sinks(self) -> Sequence[Sink]:  # type: ignore[empty-body]
         """Give services to push to."""
 
-    @spec(firstresult=True)
+    @_spec(firstresult=True)
     def probe_owner(self, path: bytes) -> Owner | None:
         """Tell which package a file belongs to; the first answer counts."""
 
-    @spec(firstresult=True)
+    @_spec(firstresult=True)
     def probe_content_difference(self, kind: str, old: Path, new: Path) -> Iterator[str] | None:
         """Tell in words and numbers how two versions of a file differ; the first answer counts."""
 
-    @spec
+    @_spec()
     def probe_findings(self, question: Question) -> Iterable[Finding]:  # type: ignore[empty-body]
         """Lint a run for `probe check`."""

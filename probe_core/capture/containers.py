@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -181,6 +180,8 @@ def image_id(start: Start, program: bytes, directory: bytes) -> str | None:
     """Ask the engine for the id of an image ("sha256:…"); None when it does not tell."""
     if not start.inspect:
         return None
+    import subprocess  # seldom needed, and brings threads, signals and selectors
+
     hidden = ("LD_PRELOAD", "PROBE_RUN", "PROBE_STEP", "PROBE_CONTAINER")
     clean = {name: value for name, value in os.environ.items() if name not in hidden}
     try:

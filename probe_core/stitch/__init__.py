@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from probe_core.capture.spool import RunFolder
-from probe_core.hooks import Engine
 from probe_core.model import GapReason, RunGraph
 from probe_core.stitch.core import Stitcher, stitch_traces
 from probe_core.stitch.declare import bookkeeping_of, declared_by
@@ -13,6 +13,9 @@ from probe_core.stitch.digests import Digester, KnownDigests
 from probe_core.stitch.elsewhere import facts_of
 from probe_core.stitch.files import DiskFacts
 from probe_core.stitch.gaps import gap
+
+if TYPE_CHECKING:
+    from probe_core.hooks import Engine
 
 __all__ = ["Stitcher", "stitch", "stitch_traces"]
 

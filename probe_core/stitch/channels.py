@@ -8,7 +8,6 @@ forked shell that exec'd a program holding the same end only passed it on.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import stat
 from dataclasses import dataclass, field
@@ -69,6 +68,8 @@ def _plain(host: str) -> str:
     """Write an IPv6 address in its short form."""
     if not host.startswith("["):
         return host
+    import ipaddress  # seldom needed, and takes a millisecond
+
     try:
         return f"[{ipaddress.ip_address(host[1:-1])}]"
     except ValueError:

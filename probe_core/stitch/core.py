@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from probe_core.capture.trace import NONE, Kind, Trace
-from probe_core.hooks import Declared
 from probe_core.model import (
     Exec,
     FileVersion,
@@ -44,6 +44,9 @@ from probe_core.stitch.steps import Steps, assign
 from probe_core.stitch.tape import Tape, join
 from probe_core.stitch.unseen import gaps_of
 from probe_core.stitch.walk import Walk
+
+if TYPE_CHECKING:
+    from probe_core.hooks import Declared
 
 _NAMED = (
     Kind.WRITE, Kind.REMOVE, Kind.RENAME, Kind.LINK, Kind.SYMLINK, Kind.MAKE, Kind.CHANGE, Kind.METADATA,

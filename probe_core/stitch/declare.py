@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from probe_core.errors import PluginError
-from probe_core.hooks import Declared, Engine, together
 from probe_core.model import Declaration
 from probe_core.stitch.redact import Redactor
+
+if TYPE_CHECKING:  # most runs are no engine's, and are taken in while the prompt waits
+    from probe_core.hooks import Declared, Engine
 
 
 def declared_by(engines: Sequence[Engine], folder: Path, *, first: str | None = None) -> list[Declared]:
@@ -23,6 +25,8 @@ def declared_by(engines: Sequence[Engine], folder: Path, *, first: str | None = 
         try:
             declared = engine.declared(folder)
         except Exception as error:
+            from probe_core.hooks import Declared
+
             declared = Declared(
                 gaps=(str(PluginError(engine.name, f"its declarations cannot be read: {error}")),)
             )
@@ -58,4 +62,8 @@ def bookkeeping_of(declared: Sequence[Declared]) -> Iterator[bytes]:
 
 def facts_of(declared: Sequence[Declared], redactor: Redactor) -> dict[str, Any]:
     """What the engines told of the run as a whole, redacted."""
+    if not declared:
+        return {}
+    from probe_core.hooks import together
+
     return together(redactor.json(dict(part.facts)) for part in declared)

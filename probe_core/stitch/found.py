@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from probe_core.capture.trace import NONE, Kind
-from probe_core.hooks import Declared, Seen
 from probe_core.model import Declaration, Gap
 from probe_core.stitch.gaps import gap_of_engine
 from probe_core.stitch.processes import Tree
 from probe_core.stitch.redact import Redactor
 from probe_core.stitch.tape import Tape
+
+if TYPE_CHECKING:
+    from probe_core.hooks import Declared, Seen
 
 
 def found_steps(
@@ -39,6 +42,8 @@ def found_steps(
 
 def _seen(tape: Tape, tree: Tree) -> list[Seen]:
     """Give the processes in the tree's own order."""
+    from probe_core.hooks import Seen
+
     pipes = _pipes(tape, tree)
     seen = []
     for number, life in enumerate(tree.lives):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import shutil
 import subprocess
 import sys
 import uuid
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from probe_core.capture import spool
 from probe_core.capture.living import Census, boot_id, started_at
 from probe_core.capture.spool import RunFolder, Spool
 from probe_core.errors import SpoolError
@@ -178,7 +178,7 @@ def test_a_removal_that_was_cut_short_is_swept_later(tmp_path: Path, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(shutil, "rmtree", killed)
+        patched.setattr(spool, "_remove_all", killed)
         with pytest.raises(KeyboardInterrupt):
             folder.remove()
     assert Spool(tmp_path).runs() == []  # half removed, it must not be taken for a run
