@@ -1,6 +1,7 @@
 # Every target sets up what it needs: a virtual environment in .venv, and the package built into it.
 #   make demo         record a real workflow and ask where its figure came from
-#   make test         all tests; test-quick: unit and property; prove: the long proofs
+#   make test         all tests; test-quick: unit and property
+#   make prove        the long proofs, part by part; P=list tells which, P="kills fuzz" runs these
 #   make lint         ruff and mypy;  make bench: what recording costs;  make docs: the reference, checked
 # PYTHON chooses the interpreter (3.11 or newer), CC the compiler, T the tests (`make test T=tests/unit`).
 
@@ -55,7 +56,11 @@ test-quick: build $(VENV)/required-test
 	$(BIN)/pytest -m 'not slow' tests/unit tests/property
 
 prove: system build $(VENV)/required-test $(VENV)/required-snakemake $(VENV)/required-snakemake-test $(VENV)/required-snakemake-suite
+ifeq ($(T),tests)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/prove.py $(P)
+else
 	PATH="$(CURDIR)/$(BIN):$$PATH" PROBE_PROVE=1 $(BIN)/pytest $(T)
+endif
 
 lint: build $(VENV)/required-lint $(VENV)/required-test
 	$(BIN)/ruff check .

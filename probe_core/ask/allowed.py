@@ -93,7 +93,7 @@ class AllowList:
             entries["\n".join([f"\n[[{table}]]", *lines, ""])] = None
         try:
             with self.place.open("a", encoding="utf-8") as file:
-                file.write("".join(entries))
+                file.write("".join(entries).removeprefix("" if file.tell() else "\n"))
         except (OSError, UnicodeError) as error:
             raise AllowListError(self.place, f"it cannot be written ({error})") from None
         return len(entries)

@@ -48,6 +48,7 @@ def test_the_nearest_file_counts(tmp_path: Path, name: str, table: str) -> None:
 def test_what_is_accepted_is_accepted_and_nothing_else(tmp_path: Path) -> None:
     some = [finding(f"{tmp_path}/a[1]*.txt"), finding("/elsewhere/b"), finding("/elsewhere/b")]
     assert AllowList.near(tmp_path).accept(some, GRAPH, 'a "reason"') == 2
+    assert (tmp_path / ".probe.toml").read_text().startswith("[[check.allow]]")
     allowed = AllowList.near(tmp_path)
     assert [allowed.reason(one, GRAPH) for one in some] == ['a "reason"'] * 3
     assert allowed.reason(finding(f"{tmp_path}/a1.txt"), GRAPH) is None
