@@ -155,7 +155,7 @@ static long attempt(struct recording *recording, const struct request *request)
 }
 
 /* 1: the user said where; 0: it is the default place, and another will do. */
-static int choose_spool(struct recording *recording, const struct request *request)
+int recording_place(struct recording *recording, const struct request *request)
 {
     char *to = recording->spool, *end = to + sizeof recording->spool;
     const char *said = request->spool ? request->spool : variable(request->environment, "PROBE_SPOOL");
@@ -185,7 +185,7 @@ long recording_open(struct recording *recording, const struct request *request)
         text_append(recording->id, recording->id + sizeof recording->id, request->id);
     else
         random_id(recording->id);
-    int said = choose_spool(recording, request);
+    int said = recording_place(recording, request);
     long failed = recording->spool[0] ? attempt(recording, request) : -ENOENT;
     if (failed < 0 && failed != -EEXIST && !said) {
         const char *first = recording->failed_at;

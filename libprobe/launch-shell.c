@@ -2,7 +2,8 @@
  * The launcher as make's shell: `make SHELL=probe-sh`. It becomes ${PROBE_SHELL:-/bin/sh} by
  * exec, with the recorder in the environment. It joins the run it finds; where there is none it
  * opens one for its parent, under an id made from the boot and that process, so that all the
- * recipes of one make meet in one run: who makes the folder first fills it, the others wait.
+ * recipes of one make meet in one run: who makes the folder first fills it, the others wait, and
+ * whoever comes later finds the link `library` in it and asks no more.
  * Each recipe line is a step of its own, and a line in declarations/probe-sh tells which.
  */
 #include "launch.h"
@@ -30,14 +31,13 @@ static uint64_t mixed(uint64_t hash, const void *from, size_t size)
 }
 
 /* A UUID of version 8 from the boot, the namespace of pids, the pid and when it started. */
-static void id_of_process(char to[40], int pid)
+static void id_of_process(char to[40], int pid, uint64_t started)
 {
-    struct { char boot[40]; uint64_t space, pid, started; } of = {.pid = (uint64_t)pid};
+    struct { char boot[40]; uint64_t space, pid, started; } of = {.pid = (uint64_t)pid, .started = started};
     struct stat found;
     read_small_file("/proc/sys/kernel/random/boot_id", of.boot, sizeof of.boot);
     if (kernel_stat_at(PROBE_AT_FDCWD, "/proc/self/ns/pid", &found, 0) == 0)
         of.space = found.st_ino;
-    of.started = process_started(pid);
     uint64_t half[2] = {mixed(0xcbf29ce484222325, &of, sizeof of), mixed(0x84222325cbf29ce4, &of, sizeof of)};
     half[0] = (half[0] & ~(uint64_t)0xf000) | 0x8000;
     half[1] = (half[1] & ~((uint64_t)3 << 62)) | (uint64_t)2 << 62;
@@ -49,12 +49,14 @@ static void id_of_process(char to[40], int pid)
     *to = 0;
 }
 
-static int is_make(int pid)
+static int is_make(int pid, uint64_t *started)
 {
-    char path[64], name[64], *end = path + sizeof path;
-    text_append(text_append_number(text_append(path, end, "/proc/"), end, (uint64_t)pid), end, "/comm");
-    long length = read_small_file(path, name, sizeof name);
-    return length >= 5 && bytes_equal(name + length - 5, "make\n", 5);
+    char name[64] = "";
+    uint64_t found = process_named(pid, name, sizeof name);
+    if (started)
+        *started = found;
+    size_t length = text_length(name);
+    return length >= 4 && text_equal(name + length - 4, "make");
 }
 
 /* Another recipe of the same make is making the folder: wait until it is complete. */
@@ -69,19 +71,44 @@ static int wait_for_description(const char *folder)
     return 0;
 }
 
+static int is_there(const char *path) { return KERNEL(faccessat, PROBE_AT_FDCWD, path, 4 /* R_OK */, 0) == 0; }
+
+/* An earlier recipe has opened the run: its link, made last, tells where the library is. */
+static int is_open_already(struct recording *recording, const struct request *request)
+{
+    char *end = recording->folder + sizeof recording->folder;
+    recording_place(recording, request);
+    char *at = text_append(text_append(recording->folder, end, recording->spool), end, "/runs/");
+    at = text_append(at, end, request->id);
+    if (!recording->spool[0] || at + 300 > end)
+        return 0;
+    const char *link = joined(recording->folder, "/library", NULL);
+    long length = KERNEL(readlinkat, PROBE_AT_FDCWD, link, recording->library, sizeof recording->library - 1);
+    if (length <= 0)
+        return 0;
+    recording->library[length] = 0;
+    return is_there(recording->library);
+}
+
+/* Gives 0 when there is no run to be had, 1 when it is this one's work, 2 when an earlier recipe had opened it. */
 static int open_for_parent(struct recording *recording, struct request *request)
 {
     char id[40];
+    uint64_t started;
     request->root = kernel_parent();
-    request->engine = is_make(request->root) ? "make" : NULL;
-    id_of_process(id, request->root);
+    request->engine = is_make(request->root, &started) ? "make" : NULL;
+    id_of_process(id, request->root, started);
     request->id = id;
     request->exclusive = 1;
+    if (is_open_already(recording, request))
+        return 2;
     long failed = recording_open(recording, request);
     if (failed == -EEXIST)
         return wait_for_description(recording->folder);
     if (failed < 0)
         say("not recorded: ", recording->failed_at ? recording->failed_at : "no place", ": ", error_text(failed), NULL);
+    else
+        KERNEL(symlinkat, recording->library, PROBE_AT_FDCWD, joined(recording->folder, "/library", NULL), 0);
     return failed == 0;
 }
 
@@ -93,6 +120,11 @@ static int join(struct recording *recording, const struct request *request)
     if (!folder || *folder != '/' || text_length(folder) + 1 > sizeof recording->folder || !has_description(folder))
         return 0;
     text_append(recording->folder, end, folder);
+    const char *library = preloaded_library(request->environment);
+    if (library && text_length(library) < sizeof recording->library && is_there(library)) {
+        text_append(recording->library, recording->library + sizeof recording->library, library);
+        return 1;
+    }
     char *cut = text_append(recording->spool, recording->spool + sizeof recording->spool, folder);
     for (int parts = 0; parts < 2 && cut > recording->spool;)
         parts += *--cut == '/';
@@ -128,7 +160,8 @@ static const char *command_line(int pid)
     return length > 0 ? text : "";
 }
 
-static void declare(const struct recording *recording, const char *key, const char *text)
+/* What the make was called with is told by the recipe that opened the run for it. */
+static void declare(const struct recording *recording, const char *key, const char *text, int is_later)
 {
     static struct json json;
     char directory[PROBE_PATH_MAX] = "";
@@ -144,8 +177,10 @@ static void declare(const struct recording *recording, const char *key, const ch
     json_number(&json, kernel_pid());
     json_raw(&json, ",\"make\":");
     json_number(&json, kernel_parent());
-    json_raw(&json, ",\"arguments\":");
-    json_string(&json, command_line(kernel_parent()));
+    if (!is_later) {
+        json_raw(&json, ",\"arguments\":");
+        json_string(&json, command_line(kernel_parent()));
+    }
     json_raw(&json, ",\"started\":");
     json_number(&json, kernel_clock(CLOCK_REALTIME));
     json_raw(&json, ",\"directory\":");
@@ -231,13 +266,14 @@ void shell_main(char **arguments, char **environment)
     arguments[0] = (char *)shell;
     char **text = command_text(arguments + 1);
     const char *step = variable(environment, "PROBE_STEP");
-    if (text && is_whole_recipe(*text) && is_make(kernel_parent()))
+    if (text && is_whole_recipe(*text) && is_make(kernel_parent(), NULL))
         *text = without_signs(*text);
-    if (!join(&recording, &request) && !open_for_parent(&recording, &request))
+    int is_open = join(&recording, &request) ? 1 : open_for_parent(&recording, &request);
+    if (!is_open)
         execute(arguments, environment, environment);
     if (text && !make_told(step)) {
         step = joined("make-sh:", number_text(kernel_parent()), ":", number_text(kernel_pid()), NULL);
-        declare(&recording, step, *text);
+        declare(&recording, step, *text, is_open == 2);
     }
     execute(arguments, recorded_environment(&request, &recording, step), environment);
 }

@@ -65,17 +65,25 @@ long read_small_file(const char *path, char *to, size_t size)
     return (long)used;
 }
 
+uint64_t process_started(int pid) { return process_named(pid, NULL, 0); }
+
 /* Field 22 of /proc/PID/stat. The second, the name, may hold spaces and brackets: count from its end. */
-uint64_t process_started(int pid)
+uint64_t process_named(int pid, char *name, size_t size)
 {
     char path[64], text[1024], *at = text_append(path, path + sizeof path, "/proc/");
     text_append(text_append_number(at, path + sizeof path, (uint64_t)pid), path + sizeof path, "/stat");
     if (read_small_file(path, text, sizeof text) <= 0)
         return 0;
-    const char *field = text;
-    for (const char *c = text; *c; c++)
+    const char *field = text, *begin = text;
+    while (*begin && *begin != '(')
+        begin++;
+    for (const char *c = begin; *c; c++)
         if (*c == ')')
             field = c + 1;
+    for (const char *c = begin + 1; size > 1 && c + 1 < field; c++, size--)
+        *name++ = *c;
+    if (name)
+        *name = 0;
     for (int spaces = 0; *field && spaces < 20; field++)
         spaces += *field == ' ';
     uint64_t number = 0;
@@ -112,6 +120,23 @@ static char *preload(const char *before, const char *library)
     }
     text_append(at, end, library);
     return result;
+}
+
+char *preloaded_library(char **environment)
+{
+    const char *entry = variable(environment, "LD_PRELOAD");
+    while (entry && *entry) {
+        size_t length = 0;
+        while (entry[length] && entry[length] != ':' && entry[length] != ' ')
+            length++;
+        if (*entry == '/' && is_libprobe(entry, length)) {
+            char *found = grab(length + 1);
+            bytes_copy(found, entry, length);
+            return found;
+        }
+        entry += length + (entry[length] != 0);
+    }
+    return NULL;
 }
 
 static int is_ours(const char *entry)

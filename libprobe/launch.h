@@ -67,10 +67,13 @@ void *grab(size_t size);                                     /* zeroed memory, n
 char *joined(const char *first, ...) __attribute__((sentinel));
 long read_small_file(const char *path, char *to, size_t size); /* NUL-terminated; its length */
 uint64_t process_started(int pid);
+uint64_t process_named(int pid, char *name, size_t size); /* the same, with what the kernel calls it */
+char *preloaded_library(char **environment); /* our own entry of LD_PRELOAD; NULL: there is none */
 char **recorded_environment(const struct request *request, const struct recording *recording, const char *step);
 
 /* folder.c, library.c: the run's folder with all that must lie there before the command starts. */
 long recording_open(struct recording *recording, const struct request *request);
+int recording_place(struct recording *recording, const struct request *request); /* 1: the user said which spool */
 long make_folder(const char *path, unsigned mode);
 long own_place_below_tmp(char to[PROBE_PATH_MAX]);
 long library_unpack(struct recording *recording);

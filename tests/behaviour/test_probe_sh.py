@@ -64,6 +64,26 @@ def test_one_make_is_one_run(jobs: str, tmp_path: Path, needs) -> None:
     assert written <= {line["key"] for line in declared}
 
 
+def test_later_recipes_ask_no_more_than_where_the_library_is(tmp_path: Path, needs) -> None:
+    needs("make")
+    assert make(tmp_path, "-j1", "a", "b").stderr == ""
+    first, *later = lines()
+    assert first["arguments"].startswith("make\n")
+    assert [set(first) - set(line) for line in later] == [{"arguments"}] * 3
+    (folder,) = (Path(os.environ["PROBE_SPOOL"]) / "runs").iterdir()
+    assert (folder / "library").readlink().is_file()
+
+
+def test_a_library_that_was_removed_meanwhile_is_unpacked_again(tmp_path: Path, needs) -> None:
+    needs("make")
+    library = Path(os.environ["PROBE_SPOOL"]) / "lib"
+    result = make(tmp_path, "--eval=removing: ; @rm -r $$PROBE_SPOOL/lib", "-j1", "a", "removing", "b")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert list(library.iterdir())
+    assert (tmp_path / "b").read_text().startswith("make-sh:")
+    assert len(runs()) == 1
+
+
 def test_a_make_below_joins_the_run(tmp_path: Path, needs) -> None:
     needs("make")
     assert make(tmp_path, "sub").returncode == 0

@@ -22,6 +22,7 @@ LEAST_TEXT = 4  # letters of a recipe's line that must be known for it to count
 MOST_TRIALS = 300_000  # of lines against lines, for one run
 _USUAL = (b"GNUmakefile", b"makefile", b"Makefile")
 _REFERENCE = re.compile(rb"\$(?:\((?:[^()]|\([^()]*\))*\)|\{[^{}]*\}|.)", re.S)
+NOT_UNDERSTOOD = "a line that probe-sh wrote cannot be understood"
 NOT_TOLD = "target not told by make SHELL=; `probe make` tells it"
 FOUND = "target found in the Makefile by the text of the recipe; `probe make` tells it and its prerequisites"
 
@@ -128,21 +129,34 @@ def _value(text: Text, reference: bytes) -> tuple[bytes, int]:
 def read(folder: Path) -> Iterator[Declaration | str]:
     """Give a step for each line of a recipe, and a sentence for what cannot be understood."""
     try:
-        lines = (folder / SHELL_LINES).read_bytes().splitlines()
+        texts = (folder / SHELL_LINES).read_bytes().splitlines()
     except FileNotFoundError:
         return
+    lines = [_parsed(text) for text in texts]
+    told = {line["make"]: line["arguments"] for line in lines if line and "arguments" in line}
     book = cache(_Book)
     trials = 0
-    for text in lines:
+    for line in lines:
+        if line is None:
+            yield NOT_UNDERSTOOD
+            continue
         try:
-            line = json.loads(text)
-            arguments = tuple(os.fsencode(line.get("arguments", "")).split(b"\n"))
+            arguments = tuple(os.fsencode(told.get(line["make"], "")).split(b"\n"))
             recipes = book(os.fsencode(line["directory"]), arguments)
             trials += len(recipes.lines)
             known = recipes.find(os.fsencode(line["command"]).strip()) if trials < MOST_TRIALS else None
             yield _declaration(line, known)
         except (ValueError, KeyError, TypeError, AttributeError):
-            yield "a line that probe-sh wrote cannot be understood"
+            yield NOT_UNDERSTOOD
+
+
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    """Read a line; None when it is none. Of what a make was called with only some of its lines tell."""
+    try:
+        line = json.loads(text)
+        return line if isinstance(line, dict) and isinstance(line["make"], int) else None
+    except (ValueError, KeyError):
+        return None
 
 
 def _declaration(line: dict[str, Any], known: tuple[bytes, Rule] | None) -> Declaration:
