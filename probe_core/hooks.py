@@ -66,8 +66,10 @@ class Declared:
     facts: Mapping[str, Any] = field(default_factory=dict)
     gaps: Sequence[str] = ()  # sentences: what the engine could not tell
     # Steps found among the processes: numbers of those with which one begins, with its declaration. Several
-    # processes may begin one step. What stands in PROBE_STEP counts before it.
+    # processes may begin one step. Where one sets PROBE_STEP anew, that counts before it.
     find: Callable[[Sequence[Seen]], Iterable[tuple[int, Declaration]]] | None = None
+    # Base names of programs: `find` is asked only where one of them ran. Empty: always.
+    programs: frozenset[bytes] = frozenset()
 
 
 def together(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -110,6 +112,8 @@ class Engine(Protocol):
     ``recognises(command: Sequence[bytes]) -> bool`` tells whether it is the engine's. Where variables let it
     declare its steps when it is started anywhere below a recording, they come from
     ``surroundings(run_folder: Path, environment: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]``.
+    Where its steps are found afterwards (`Declared.find`), also in a recording in which it leaves nothing,
+    ``found_by: tuple[str, ...]`` are the base names of its programs: it is asked when one of them ran.
     """
 
     name: str  # "make"; also the verb: `probe make …`

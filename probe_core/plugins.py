@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from probe_core.hooks import Engine, Format
 
 GROUP = "probe"
+FOUND_BY = "found-by"  # in a run's folder: names of programs whose engines find steps afterwards
 # The core's own plugins. They import what they need when they are used, not when they are found.
 CORE = {"formats": "probe_core.formats", "lints": "probe_core.ask.lints"}
 
@@ -248,7 +249,18 @@ def surroundings(run_folder: Path, environment: Mapping[bytes, bytes]) -> dict[b
                 gained.update(ask(run_folder, {**environment, **gained}))
         except _ANYTHING as error:
             plugins().blame(engine.name, error)
+    names = [name for engine in engines().values() for name in getattr(engine, "found_by", ())]
+    if names:
+        _leave(f"{os.fspath(run_folder)}/{FOUND_BY}", "\n".join(names))
     return gained
+
+
+def _leave(place: str, text: str) -> None:
+    try:
+        with open(place, "w") as file:  # noqa: PTH123 - pathlib takes too long to import at the start
+            file.write(text)
+    except OSError:
+        pass  # the launcher says what is wrong with the folder
 
 
 def formats() -> dict[str, Format]:

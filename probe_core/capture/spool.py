@@ -8,10 +8,11 @@ segment mapped. ARCHITECTURE.md has the layout.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,12 +21,21 @@ from probe_core.capture.living import Census, boot_id, is_alive
 from probe_core.capture.place import default_spool
 from probe_core.errors import SpoolError
 from probe_core.model import Run, RunState
+from probe_core.plugins import FOUND_BY
 
 VERSION = 1  # of run.json
 REMOVED = ".removed"  # ends the name of a folder that is being removed
 CUT_SHORT = 60.0  # seconds without a change, after which nobody is at it any more
 HALF_MADE = 86400.0  # seconds after which a folder without run.json will not become a run any more
 JSON_MOST = 64 << 20  # bytes; a command line may have some 6 MB, and JSON makes six bytes of some
+
+
+def _holds(file: Path, texts: Collection[bytes]) -> bool:
+    with file.open("rb") as opened:
+        if not opened.seek(0, os.SEEK_END):
+            return False
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return any(content.find(one) >= 0 for one in texts)
 
 
 class Descriptor(NamedTuple):
@@ -77,6 +87,18 @@ class RunFolder:
             if number.isascii() and number.isdigit() and len(number) < 10:
                 found.append((host, int(number), name))
         return [self.path / name for _, _, name in sorted(found)]
+
+    def may_be_found(self) -> bool:
+        """Tell whether a program may have run whose engine finds its steps among the processes.
+
+        By its name in the notes: what is left out then has no such name anywhere.
+        """
+        try:
+            names = (self.path / FOUND_BY).read_bytes().split(b"\n")
+        except OSError:
+            return False
+        wanted = {one for one in names if one and not any(other in one for other in names if other != one)}
+        return any(_holds(segment, wanted) for segment in self.segments())
 
     def run(self) -> Run:
         """Tell what is known of the run. SpoolError when run.json or result.json is not one."""

@@ -167,8 +167,11 @@ class _Known:
 
 
 def _installed(folder: RunFolder) -> Sequence[Engine]:
-    """Give the installed engines; none, and without looking for them, where no engine left anything."""
-    if not any(files for _, _, files in os.walk(folder.declarations)):  # empty folders say nothing
+    """Give the installed engines; none, and without looking for them, where there is nothing of an engine.
+
+    Empty folders say nothing.
+    """
+    if not any(files for _, _, files in os.walk(folder.declarations)) and not folder.may_be_found():
         return []
     from probe_core.plugins import engines
 

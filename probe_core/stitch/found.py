@@ -21,7 +21,7 @@ def found_steps(
     declared: Sequence[Declared], tape: Tape, tree: Tree, redactor: Redactor
 ) -> tuple[dict[int, Declaration], list[Gap]]:
     """Give the declaration of the step that begins with a program; gaps for engines that failed."""
-    finders = [one.find for one in declared if one.find is not None]
+    finders = [one.find for one in declared if one.find is not None and _may_find(one, tree)]
     found: dict[int, Declaration] = {}
     gaps: list[Gap] = []
     if not finders:
@@ -38,6 +38,14 @@ def found_steps(
             one = clean.setdefault(declaration.key, redactor.declaration(declaration))
             found.setdefault(tree.lives[number].programs[0], one)
     return found, gaps
+
+
+def _may_find(declared: Declared, tree: Tree) -> bool:
+    """Tell whether a program ran without which an engine has no steps to find."""
+    if not declared.programs:
+        return True
+    paths = {program.path for program in tree.programs}
+    return not declared.programs.isdisjoint(path.rpartition(b"/")[2] for path in paths)
 
 
 def _seen(tape: Tape, tree: Tree) -> list[Seen]:

@@ -51,7 +51,8 @@ def assign(
     ``found``: by program the declaration of a step that begins with it.
     """
     drafts, of_program = _observed(tree, images, outer, found)
-    told = {one.key: one for one in found.values()}
+    began = {draft.key for draft in drafts}
+    told = {one.key: one for one in found.values() if one.key in began}
     _declared(drafts, [*declarations, *told.values()])
     times = [_times(draft, tree) for draft in drafts]
     order = sorted(range(len(drafts)), key=lambda n: (_started(drafts[n], times[n]), n))
@@ -73,9 +74,14 @@ def _observed(
     drafts: list[Draft] = []
     known: dict[tuple[bytes, int | None], int] = {}
     of_program: list[int | None] = []
+    noted: list[bytes | None] = []  # PROBE_STEP as it stands; in a found step it is the one around
     for number, program in enumerate(tree.programs):
         inherited = of_program[program.previous] if program.previous is not None else None
+        before = noted[program.previous] if program.previous is not None else None
         key = images[program.image].step if program.image is not None else None
+        noted.append(before if key is None else key)
+        if key == before and inherited is not None:
+            key = None  # handed down
         if number in found and (key is None or key == outer):
             key = found[number].key
         if key is None or (inherited is not None and drafts[inherited].key == key):

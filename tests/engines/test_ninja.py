@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Needs
 from probe_ninja.build import remember, remembered
-from workflows import contents, record, run, write
+from workflows import Workflow, contents, record, run, write
 
 PROJECT = {
     "build.ninja": """builddir = out
@@ -140,3 +140,114 @@ def test_how_ninja_was_called(
     assert (None if asked is None else asked.build_file) == file
     if asked is not None and directory is not None:
         assert Path(asked.directory) == tmp_path / directory
+
+
+CMAKE = {
+    "CMakeLists.txt": """cmake_minimum_required(VERSION 3.13)
+project(counted C)
+add_custom_command(OUTPUT made.h COMMAND sh ${CMAKE_SOURCE_DIR}/make.sh > made.h DEPENDS make.sh)
+add_library(part part.c)
+add_executable(main main.c ${CMAKE_BINARY_DIR}/made.h)
+target_include_directories(main PRIVATE ${CMAKE_BINARY_DIR})
+target_link_libraries(main part)
+""",
+    "make.sh": "echo '#define MADE 0'; cat ${0%/*}/hidden.txt\n",
+    "hidden.txt": "",
+    "part.h": "int part(void);\n",
+    "part.c": '#include "part.h"\nint part(void) { return 0; }\n',
+    "main.c": '#include "made.h"\n#include "part.h"\nint main(void) { return MADE + part(); }\n',
+}
+MESON = {
+    "meson.build": """project('counted', 'c')
+made = custom_target(output: 'made.h', command: ['sh', files('make.sh')], capture: true)
+part = static_library('part', 'part.c')
+executable('main', 'main.c', made, link_with: part)
+""",
+    **{name: text for name, text in CMAKE.items() if name != "CMakeLists.txt"},
+}
+
+
+def _named(workflow: Workflow) -> set[str]:
+    """The steps of ninja's, without the folders that differ between versions of the generators."""
+    return {step.name.rpartition("/")[2] for step in workflow.graph.steps}
+
+
+@pytest.mark.usefixtures("ninja")
+def test_a_ninja_that_cmake_starts_has_its_steps(tmp_path: Path, needs: Needs) -> None:
+    needs("cmake", package="cmake")
+    place = write(tmp_path / "w", CMAKE)
+    assert run(["cmake", "-G", "Ninja", "-B", "build"], place).returncode == 0
+    workflow, done = record(["record", "cmake", "--build", "build"], place)
+    assert done.returncode == 0, done.stderr
+    assert _named(workflow) == {"made.h", "part.c.o", "libpart.a", "main.c.o", "main"}
+    step = workflow.step("CMakeFiles/main.dir/main.c.o")
+    assert step.declaration is not None
+    assert {workflow.relative(one) for one in step.declaration.inputs if b"/usr/" not in one} >= {
+        "main.c",
+        "part.h",
+        "build/made.h",
+    }
+    assert workflow.reads(step.name) >= {"main.c", "part.h", "build/made.h"}
+    assert not workflow.graph.gaps
+    assert _findings(place) == [
+        f"undeclared-input: made.h reads {place}/hidden.txt, which it does not declare"
+    ]
+
+
+@pytest.mark.usefixtures("ninja")
+@pytest.mark.parametrize(
+    "command",
+    [["meson", "compile", "-C", "build"], ["sh", "-c", "meson setup again && ninja -C again"]],
+    ids=["compile", "setup"],
+)
+def test_a_ninja_that_meson_or_a_shell_starts_has_its_steps(
+    tmp_path: Path, needs: Needs, command: list[str]
+) -> None:
+    needs("meson", package="meson")
+    place = write(tmp_path / "w", MESON)
+    assert run(["meson", "setup", "build"], place).returncode == 0
+    workflow, done = record(["record", *command], place)
+    assert done.returncode == 0, done.stderr
+    assert _named(workflow) == {"made.h", "part.c.o", "libpart.a", "main.c.o", "main"}
+    assert "part.h" in workflow.reads("main.p/main.c.o")
+    assert not [gap.detail for gap in workflow.graph.gaps if "ninja" in gap.detail]
+    assert _findings(place) == [
+        f"undeclared-input: made.h reads {place}/hidden.txt, which it does not declare"
+    ]
+
+
+@pytest.mark.usefixtures("ninja")
+def test_two_ninjas_of_a_script_are_told_apart(tmp_path: Path) -> None:
+    text = "rule cp\n  command = cp $in $out\nbuild a: cp in\nbuild b: cp a\n"
+    place = write(tmp_path, {f"{name}/{file}": text if file != "in" else name
+                             for name in ("one", "two") for file in ("build.ninja", "in")})  # fmt: skip
+    workflow, done = record(["record", "sh", "-c", "(cd one && ninja b) && ninja -C two a"], place)
+    assert done.returncode == 0
+    made = {workflow.relative(path) for step in workflow.graph.steps if step.declaration
+            for path in step.declaration.outputs}  # fmt: skip
+    assert made == {"one/a", "one/b", "two/a"}
+    assert (
+        len({step.declaration.facts["scheduler"] for step in workflow.graph.steps if step.declaration}) == 2
+    )
+
+
+@pytest.mark.usefixtures("ninja")
+def test_a_ninja_below_a_make_has_its_steps_inside_the_targets(tmp_path: Path) -> None:
+    files = {
+        "Makefile": "all: before\n\tninja -C sub\nbefore:\n\ttouch before\n",
+        "sub/build.ninja": "rule cp\n  command = cat $in more > $out\nbuild a: cp in\nbuild b: cp a\n",
+        "sub/in": "",
+        "sub/more": "",
+    }
+    workflow, done = record(["make"], write(tmp_path, files))
+    assert done.returncode == 0
+    assert workflow.names == ["a", "all", "b", "before"]
+    assert workflow.around(workflow.step("b")) == ["all"]
+    assert workflow.writes("a") == {"sub/a"}
+    assert not workflow.graph.gaps
+    assert _findings(tmp_path) == ["undeclared-input: a reads more, which it does not declare"]
+
+
+def _findings(place: Path) -> list[str]:
+    done = run(["probe", "check"], place)
+    return [line for line in done.stdout.splitlines() if not line.startswith(" ")][:-1]

@@ -53,7 +53,7 @@ def test_all_options(launcher: Path) -> None:
 
 
 def test_prepare_gives_the_variables(launcher: Path) -> None:
-    launcher.write_text('#!/bin/sh\nprintf \'LD_PRELOAD=/l:/m\\0PROBE_RUN=/r=%s %s\\0\' "$3" "$*"\n')
+    launcher.write_text("#!/bin/sh\nprintf 'LD_PRELOAD=/l:/m\\0PROBE_RUN=/r=%s %s\\0' \"$3\" \"$*\"\n")
     found = launch.prepare(["snakemake"], name="n", environment=os.environ)
     me = os.getpid()
     assert found == {

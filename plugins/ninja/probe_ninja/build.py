@@ -10,14 +10,16 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-LEFT = Path("declarations/ninja/command.json")
+from probe_ninja.plugin import LEFT
+
 PATIENCE = 60  # seconds for one tool
 MOST_ARGUMENTS = 64 << 10  # bytes of names in one command line
 MOST_SINGLE = 200  # statements without inputs that are asked for, a process each
 PHONY = "phony"
+_NO_BUILD = ("--version", "-h", "--help", "-n")
 _VALUED = ("-C", "-f", "-j", "-k", "-l", "-d", "-w", "-t")
 
 
@@ -38,6 +40,11 @@ class Asked:
         )  # fmt: skip
         return "\n".join(line for line in done.stdout.split("\n") if not line.startswith("ninja: Entering"))
 
+    def version(self) -> str:
+        """Give ninja's version; OSError or SubprocessError where it does not tell."""
+        command = [self.program, "--version"]
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+
 
 @dataclass(slots=True)
 class Edge:
@@ -52,8 +59,19 @@ class Edge:
 
 def remember(command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]) -> None:
     """Write down how ninja is called; nothing where only help or a tool is asked for."""
+    program = shutil.which(os.fsdecode(command[0]), path=os.fsdecode(environment.get(b"PATH", b"")) or None)
+    asked = None if program is None else called(program, command, Path.cwd())
+    if asked is None:
+        return
+    left = run_folder / LEFT
+    left.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    left.write_text(json.dumps(asdict(asked)))
+
+
+def called(program: str, command: Sequence[bytes], directory: Path) -> Asked | None:
+    """Give what a command line asks of ninja, started in ``directory``; None where that is no build."""
     words = [os.fsdecode(word) for word in command]
-    directory, build_file, tool = Path.cwd(), "build.ninja", False
+    build_file, tool = "build.ninja", False
     rest = iter(words[1:])
     for word in rest:
         if word == "--":
@@ -64,13 +82,8 @@ def remember(command: Sequence[bytes], run_folder: Path, environment: Mapping[by
             directory = directory / value if name == "-C" else directory
             build_file = value if name == "-f" else build_file
             tool = tool or name == "-t"
-    program = shutil.which(words[0], path=os.fsdecode(environment.get(b"PATH", b"")) or None)
-    if program is None or tool:
-        return
-    left = run_folder / LEFT
-    left.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    told = {"program": os.path.abspath(program), "directory": str(directory), "build_file": build_file}  # noqa: PTH100
-    left.write_text(json.dumps(told))
+        tool = tool or word in _NO_BUILD
+    return None if tool else Asked(os.path.abspath(program), str(directory), build_file)  # noqa: PTH100
 
 
 def remembered(run_folder: Path) -> Asked | None:

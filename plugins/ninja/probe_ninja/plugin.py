@@ -7,18 +7,24 @@ import os
 from probe_core.doors import TYPE_CHECKING, Preparation, hook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from probe_core.hooks import Declared, Engine, Finding
-    from probe_core.model import Step
+    from probe_core.hooks import Declared, Engine, Finding, Seen
+    from probe_core.model import Declaration, Step
+
+LEFT = "declarations/ninja/command.json"  # how the recorded command calls ninja, where it does
 
 
 class Ninja:
-    """The adapter: `probe ninja …`. Ninja has no place for a variable, so its steps are found afterwards."""
+    """The adapter: `probe ninja …`, and every ninja below a recording, as cmake and meson start it.
+
+    Ninja has no place for a variable, so its steps are found afterwards.
+    """
 
     name = "ninja"
     commands: tuple[str, ...] = ("ninja", "ninja-build", "samu")
+    found_by = commands
 
     def prepare(
         self, command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]
@@ -31,9 +37,13 @@ class Ninja:
 
     def declared(self, run_folder: Path) -> Declared | None:
         """Ask ninja for the build statements; their steps are found by the commands that ran."""
-        from probe_ninja.steps import declared
+        if (run_folder / LEFT).exists():
+            from probe_ninja.steps import declared
 
-        return declared(run_folder)
+            return declared(run_folder)
+        from probe_core.hooks import Declared
+
+        return Declared(find=_found, programs=frozenset(map(os.fsencode, self.commands)))
 
     def remedy(self, finding: Finding, step: Step | None = None) -> str | None:
         """Give what to write into the build statement."""
@@ -58,6 +68,12 @@ class Ninja:
                 return f"in {place}: let one build statement make {name}"
             case _:
                 return None
+
+
+def _found(seen: Sequence[Seen]) -> Iterable[tuple[int, Declaration]]:
+    from probe_ninja.steps import found  # a recording without ninja need not pay for it
+
+    return found(seen, None)
 
 
 @hook
