@@ -8,6 +8,7 @@ from functools import cached_property
 
 from probe_core.ask.check import check
 from probe_core.ask.classes import PASSING, FileClass, below, below_any
+from probe_core.ask.own import own_paths
 from probe_core.ask.question import Question
 from probe_core.ask.wording import command_of, count_of, name_of, size_of, span_of, time_of
 from probe_core.cli.colour import styled
@@ -218,7 +219,8 @@ class _Tree:
 
     def _is_folded(self, number: int, version: int, act: int) -> bool:
         one = self.graph.versions[version]
-        if self.graph.execs[number].step is None and one.path in self._of_steps:
+        outside = self.graph.execs[number].step is None
+        if outside and (one.path in self._of_steps or below_any(one.path, self._own)):
             return True
         if act == Act.WRITE and one.made_by not in (number, None) and not self._goes_on(number):
             return version not in self._common  # a shell opened it for the program that made it
@@ -258,6 +260,13 @@ class _Tree:
             for one, version in zip(table.exec, table.version, strict=True)
             if execs[one].step is not None
         )
+
+    @cached_property
+    def _own(self) -> tuple[bytes, ...]:
+        """Give the engine's book-keeping and the folders of its steps, but not what the user wrote for it."""
+        declared = (one.declaration.facts for one in self.graph.steps if one.declaration)
+        told = [facts.get("own_paths") for facts in (self.graph.run.facts, *declared)]
+        return tuple({path for paths in told for path in own_paths({"own_paths": paths})})
 
     @cached_property
     def _common(self) -> frozenset[int]:

@@ -106,6 +106,23 @@ def test_programs_that_did_nothing_else_are_counted(ask: Ask) -> None:
     assert ask("show")[1].splitlines()[-1].rstrip() == "└─ 2 programs: true ×2"
 
 
+def test_an_engines_own_files_are_not_what_the_run_made(ask: Ask) -> None:
+    run = Building("flow", engine="toy", facts={"own_paths": ["/w/.toy"], "workflow_files": ["/w/flow"]})
+    step = run.step("one", facts={"own_paths": ["/w/work/1"]})
+    run.read(run.exec(b"/bin/true", step=step), b"/w/in")
+    engine = run.exec(b"/bin/toy")
+    run.read(engine, b"/w/flow")
+    for path in (b"/w/.toy/log", b"/w/work/1/begin", b"/w/report"):
+        run.write(engine, path)
+    with open_history() as history:
+        history.store(run.graph())
+    out = ask("show", "--level", "step")[1]
+    assert "1 process, reads 1 file, makes 1 file" in out
+    assert "makes   report" in out
+    assert "begin" not in out
+    assert "begin" in ask("show", "--all")[1]
+
+
 def test_show_draws_steps_programs_and_files(ask: Ask, stored: RunGraph) -> None:
     status, out, err = ask("show")
     assert (status, err) == (0, "")
