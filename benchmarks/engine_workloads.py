@@ -12,6 +12,8 @@ from workloads import BIN, Workload, lua, nothing
 
 ROOT = Path(__file__).parents[1]
 PROBE = str(BIN / "probe")
+NOTHING_DECLARED = "probe-record, nothing declared"
+TARGET_ALONE = "probe-record, PROBE_STEP=$@ alone"
 RECIPES = 2000
 SNAKEFILE = """rule all:
     input: expand("out/{{n}}", n=range({jobs}))
@@ -50,20 +52,26 @@ def snakemake(jobs: int, cores: int, door: str, bar: str, *, long: bool = False)
 
 
 def make(name: str, recipe: str, door: str, bar: str) -> Workload:
-    """Recipes of phony targets, by make and by ``door``."""
+    """Recipes of phony targets, by make and by ``door``. Without a bar it is there to compare with."""
 
     def prepare(place: Path) -> None:
         targets = " ".join(f"t{number}" for number in range(RECIPES))
         (place / "Makefile").write_text(f".PHONY: all {targets}\nall: {targets}\n{targets}:\n\t@{recipe}\n")
 
     plain = ["make", "-s", "-j2"]
+    recorded = _make_door(door, plain)
     return Workload(
-        f"{name}: {door}", prepare, plain, bar, _make_door(door, plain), rivals=False, engine=True
+        f"{name}: {door}", prepare, plain, bar, recorded, rivals=False, floor=True, engine=bool(bar)
     )
 
 
 def _make_door(door: str, plain: list[str]) -> list[str]:
-    return [PROBE, *plain] if door == "probe make" else [*plain, f"SHELL={BIN / 'probe-sh'}"]
+    if door == "probe make":
+        return [PROBE, *plain]
+    if door == "SHELL=probe-sh":
+        return [*plain, f"SHELL={BIN / 'probe-sh'}"]
+    told = ["env", "GNUMAKEFLAGS=PROBE_STEP=$$@"] if door == TARGET_ALONE else []
+    return [*told, str(BIN / "probe-record"), "-q", *plain]
 
 
 def echoes(place: Path) -> None:
@@ -134,6 +142,8 @@ ENGINE_WORKLOADS = (
         clean="rm -rf out; mkdir out",
     ),
     make("2,000 plain recipes", "/bin/true $@", "probe make", "wall ≤ 1.05, CPU ≤ 1.05"),
+    make("2,000 plain recipes", "/bin/true $@", NOTHING_DECLARED, ""),
+    make("2,000 plain recipes", "/bin/true $@", TARGET_ALONE, ""),
     make("2,000 plain recipes", "/bin/true $@", "SHELL=probe-sh", "wall ≤ 2.5, CPU ≤ 2.5"),
     make("2,000 recipes with a shell", ": $@ || exit 1; : again", "probe make", "wall ≤ 1.05, CPU ≤ 1.05"),
     make("2,000 recipes with a shell", ": $@ || exit 1; : again", "SHELL=probe-sh", "wall ≤ 1.3, CPU ≤ 1.3"),

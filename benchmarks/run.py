@@ -35,12 +35,12 @@ def variants(workload: Workload, place: Path) -> list[Variant]:
     found = [Variant("native", workload.native), Variant("recorded", recorded, spool)]
     if workload.engine:
         found.append(Variant("with the taking in", recorded, {**spool, "PROBE_WAIT": "1"}))
-    if workload.rivals:
+    if workload.rivals or workload.floor:
         found.append(Variant("empty library", workload.native, {"LD_PRELOAD": str(empty_library(place))}))
-        if shutil.which("strace"):
-            strace = ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=%file,%process"]
-            strace += ["-o", str(place / "strace.log")]
-            found.append(Variant("strace", [*strace, *workload.native]))
+    if workload.rivals and shutil.which("strace"):
+        strace = ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=%file,%process"]
+        strace += ["-o", str(place / "strace.log")]
+        found.append(Variant("strace", [*strace, *workload.native]))
     return found
 
 

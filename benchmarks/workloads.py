@@ -33,6 +33,7 @@ class Workload:
     recorded: Sequence[str] | None = None  # None: the native command behind probe-record
     rivals: bool = True  # compare with the empty library and strace too
     clean: str | None = None  # a shell text before every execution
+    floor: bool = False  # compare with the empty library alone: what any preload costs
     engine: bool = False  # measured once more with the taking in, which else goes on behind
     long: bool = False  # some minutes a round: only when asked for by name
 

@@ -204,8 +204,9 @@ def _history(session: Session) -> Iterator[Examined]:
 
 
 def _plugins(_: Session) -> Iterator[Examined]:
-    from probe_core.plugins import engines, plugins
+    from probe_core.plugins import engines, plugin_manager, plugins
 
+    plugin_manager()  # which looks at all their hooks
     for name, engine in engines().items():
         program = next((path for path in map(shutil.which, engine.commands) if path), None)
         if not engine.commands:

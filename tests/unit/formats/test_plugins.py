@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -132,6 +133,18 @@ def test_entry_points_are_found_where_python_finds_them(
     ]
     assert found[0].origin == "one-thing 1.2"
     assert {one.name for one in found} == {one.name for one in entry_points(group="probe")}
+
+
+def test_doctor_tells_of_a_plugin_whose_hooks_are_wrong(tmp_path: Path) -> None:
+    (tmp_path / "misspelt.py").write_text(BROKEN["misspelt"][0] or "")
+    (tmp_path / "odd_one-1.dist-info").mkdir()
+    (tmp_path / "odd_one-1.dist-info" / "entry_points.txt").write_text("[probe]\nodd = misspelt\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PROBE_SPOOL": str(tmp_path / "spool")}
+    command = [sys.executable, "-P", "-c", "from probe_core.cli.main import main; main()", "doctor"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "odd (odd-one 1)" in done.stdout
+    assert "plugin 'odd' failed" in done.stdout
+    assert "unknown hook" in done.stdout
 
 
 def test_finding_plugins_imports_nothing_heavy() -> None:
