@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from conftest import Needs, absent
+from evidence import FOLDER
 
 STUDY = Path(__file__).parents[1] / "studies" / "make_builds.py"
 THREE = ("cpulimit", "lunzip", "tree")
 
 
-def studied(place: Path, *packages: str) -> subprocess.CompletedProcess[str]:
+def studied(place: Path, *packages: str | Path) -> subprocess.CompletedProcess[str]:
     """Build packages with and without a recorder; skipped where their sources cannot be had."""
     command = [sys.executable, STUDY, "--results", place, *packages]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -38,5 +39,5 @@ def test_a_package_is_built_as_without_us(package: str, tmp_path: Path, needs: N
 @pytest.mark.skipif(not os.environ.get("PROBE_PROVE"), reason="takes minutes: `make prove` runs it")
 def test_twenty_packages_are_built_as_without_us(tmp_path: Path, needs: Needs) -> None:
     needs("dpkg-source", package="dpkg-dev")
-    done = studied(tmp_path / "results")
+    done = studied(tmp_path / "results", "--table", FOLDER / "make-builds.md")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from evidence import FOLDER, PROVE
 from workflows import environment
 
 pytest.importorskip("snakemake")
@@ -19,7 +19,7 @@ RUN = Path(__file__).parent / "upstream_snakemake" / "run"
 
 @pytest.mark.slow
 def test_the_suite_passes_alike() -> None:
-    whole = ["--all"] if os.environ.get("PROBE_PROVE") else []
+    whole = ["--all", "--table", FOLDER / "snakemake-suite.md"] if PROVE else []
     done = subprocess.run(
         [sys.executable, RUN, *whole], env=environment(), capture_output=True, text=True, check=False
     )
