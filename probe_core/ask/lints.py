@@ -24,15 +24,21 @@ def probe_findings(question: Question) -> Iterator[Finding]:
     from probe_core.ask.lints_parallel import parallel
     from probe_core.ask.lints_patterns import caught
     from probe_core.ask.lints_undeclared import undeclared
-    from probe_core.ask.lints_unused import unused
+    from probe_core.ask.lints_unused import is_misnamed, unused
 
-    found = list(undeclared(question))
+    unborne = list(unused(question))
+    absent = {one.step: one.path for one in unborne if one.lint == "unmade-output" and one.path is not None}
+    found = [
+        one
+        for one in undeclared(question)
+        if one.lint != "undeclared-output" or not is_misnamed(absent.get(one.step, b""), one.path or b"")
+    ]  # what is made in an output's place is told with that output
     told = frozenset((one.step, one.path) for one in found)
     named = {(one.step, one.path): one for one in absolute(question)}
     for one in found:
         also = named.get((one.step, one.path)) if one.lint == "undeclared-input" else None
         yield one if also is None else replace(one, evidence=(*one.evidence, also.message))
     yield from parallel(question, told)
-    yield from unused(question)
+    yield from unborne
     for lint in (network(question), named.values(), outside(question), caught(question)):
         yield from (one for one in lint if one.path is None or (one.step, one.path) not in told)

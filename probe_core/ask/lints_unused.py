@@ -204,7 +204,7 @@ def _outputs(told: _Unused, step: DeclaredStep) -> Iterator[Finding]:
     directory = step.declaration.directory or question.graph.run.directory
     for path in step.declaration.outputs:
         if told.version(path) is None:
-            if not (_is_absent(told, step, path) and all(_is_misnamed(path, one) for one in written)):
+            if not (_is_absent(told, step, path) and all(is_misnamed(path, one) for one in written)):
                 continue
         elif told.touches(step, path) or told.names(step, path):
             continue
@@ -223,14 +223,14 @@ def _is_absent(told: _Unused, step: DeclaredStep, path: bytes) -> bool:
     )
 
 
-def _is_misnamed(path: bytes, made: bytes) -> bool:
+def is_misnamed(path: bytes, made: bytes) -> bool:
     """Tell whether what was made has the output's name with more behind it, or in another folder.
 
     A word that only gains an ending (``check``, ``check.out``) is the name of a task.
     """
     wanted, name = path.rpartition(b"/")[2], made.rpartition(b"/")[2]
     rest = name.removeprefix(wanted)
-    if path == made or len(rest) == len(name):
+    if not wanted or path == made or len(rest) == len(name):
         return False
     return not rest or rest[:1] in b"-_~" or (rest[:1] == b"." and b"." in wanted)
 

@@ -127,11 +127,12 @@ def _version(source: Path) -> str:
 
 
 def scores(results: list[dict[str, Any]]) -> tuple[float, float]:
-    """Give recall and precision over all seeds."""
-    planted = sum(len(one["seeds"]) for one in results)
-    missed, wrong = (sum(len(one[name]) for one in results) for name in ("missed", "wrong"))
+    """Give recall and precision over all seeds; what is found besides and shown by building is right."""
+    planted, missed, wrong, true = (
+        sum(len(one[name]) for one in results) for name in ("seeds", "missed", "wrong", "true")
+    )
     named = planted - missed
-    return named / max(planted, 1), named / max(named + wrong, 1)
+    return named / max(planted, 1), (named + true) / max(named + true + wrong, 1)
 
 
 def row(result: dict[str, Any]) -> str:
@@ -144,7 +145,7 @@ def row(result: dict[str, Any]) -> str:
     planted, missed, wrong = (len(result[name]) for name in ("seeds", "missed", "wrong"))
     cells = [
         f"{result['package']} {result['version']}", str(result["steps"]),
-        f"{planted - missed} of {planted}", str(wrong),
+        f"{planted - missed} of {planted}", str(wrong), str(len(result["true"])),
         ", ".join(f"{number} {lint}" for lint, number in lints.items()) or "none",
         ", ".join(f"{number} {how}" for how, number in [*shown.items(), *([("not", rest)] if rest else [])]),
     ]  # fmt: skip
@@ -157,17 +158,26 @@ HEAD = """# `probe check` on Debian's source packages
 
 {packages} source packages with handwritten Makefiles, each built with `probe make`. Faults are put in
 twice, by lot: headers taken out of the rules (what needs them is told by the compiler's own lists and by
-the Makefile), strange prerequisites put in, files that a recipe leaves. A header that is made again by a
-chain of rules is not counted.
+the Makefile), a header that is made, which two sources include and one object declares (a race, and stale
+later), strange prerequisites, files that a recipe leaves, one file that two recipes write, a recipe that
+gives its target another name. A header that is made again by a chain of rules is not counted.
 
-**{planted} seeded faults: recall {recall:.3f}, precision {precision:.3f}.** Named at once in the Makefiles
-as they are: {findings} findings, {shown} of them shown to be faults by building without a recorder: a file
-touched and `make` says up to date (`touched`), a header changed and what is left differs from a clean build
-(`changed`), an output removed and not brought back (`removed`), or, for prerequisites that nobody reads, a
-target made again with the same content.
+**{planted} seeded faults: recall {recall:.3f}, precision {precision:.3f}.** Found besides, and shown by
+building to be a fault, is {true}; found besides and not shown, which precision counts as false, {wrong}.
+Named at once in the Makefiles as they are: {findings} findings, {shown} of them shown to be faults by
+building without a recorder: a file touched and `make` says up to date (`touched`), a header changed and what
+is left differs from a clean build (`changed`), an output removed and not brought back, or with other content
+(`removed`), or, for prerequisites that nobody reads, a target made again with the same content.
 
-| package | steps | seeds named | found besides | in the Makefile as it is | shown by building |
-|---|---|---|---|---|---|
+| package | steps | seeds named | false | true besides | in the Makefile as it is | shown by building |
+|---|---|---|---|---|---|---|
+"""
+
+RACES = """
+Of {number} races among the seeds, a `make -j` without a recorder in which the recipe that makes the file is
+held up failed, or ended otherwise, in {failing}: {kinds}. (For files that two recipes write only
+what was shown so is counted as a seed.) Each header that is made was also touched: the object stays as it is.
+
 """
 
 
@@ -185,6 +195,7 @@ def page(results: list[dict[str, Any]]) -> str:
         date=datetime.date.today(), make=version.split()[2], packages=len(results), planted=kinds.total(),
         command="tests/studies/make_packages.py", recall=recall, precision=precision,
         findings=len(found), shown=sum(how is not None for how in found),
+        true=sum(len(one["true"]) for one in results), wrong=sum(len(one["wrong"]) for one in results),
     )  # fmt: skip
     lines = [
         *map(row, results),
@@ -194,14 +205,23 @@ def page(results: list[dict[str, Any]]) -> str:
         *(f"| {kind} | {number} | {number - missed[kind]} |" for kind, number in sorted(kinds.items())),
         "",
     ]
-    rest = [f"- {one['package']}: {name}" for one in results for name in (*one["missed"], *one["wrong"])]
+    raced = collections.Counter(name.partition(":")[0] for one in results for name in one["raced"])
+    failing = sum(number for kind, number in raced.items() if kind.startswith("failing"))
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(raced.items()))
+    lines.append(RACES.format(number=raced.total(), failing=failing, kinds=kinds).strip("\n"))
+    lines.append("")
+    rest = [f"- {one['package']}: {kind}: {name}" for one in results
+            for kind in ("missed", "wrong", "true") for name in one[kind]]  # fmt: skip
     not_shown = [
         f"- {one['package']}: {name}"
         for one in results
         for name, how in one["findings"].items()
         if how is None
     ]
-    for title, some in (("Missed, or found besides:", rest), ("Found, and not shown:", not_shown)):
+    for title, some in (
+        ("Missed, or found besides (wrong: not shown, true: shown):", rest),
+        ("Found, and not shown:", not_shown),
+    ):
         lines += [title if some else f"{title} none.", "", *([*some, ""] if some else [])]
     return head + "\n".join(lines).rstrip() + "\n" + LUA
 

@@ -106,7 +106,8 @@ def _by_touch(place: Path, path: str, faults: Iterable[Fault]) -> dict[Fault, st
     if not some or not file.is_file():
         return {}
     before = {one: state(place / one.target) for one in some}
-    at_rest = _changed(place, path)
+    is_gone = any(before[one] is None and one.lint == "undeclared-input" for one in some)
+    at_rest = _changed(place, path) if is_gone else None
     time.sleep(0.02)
     file.touch()
     changed = _changed(place, path)
