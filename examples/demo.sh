@@ -69,8 +69,8 @@ END
 say "To go on"
 cat <<END
   . $demo/activate
-  probe uses data/exclude.txt          what was made from a file
-  probe show @-1                       the whole tree, down to processes and files
+  probe uses data/exclude.txt           what was made from a file
+  probe show @-1                        the whole tree, down to processes and files
   probe snakemake --cores 2 --forceall  record it again; then: probe runs
-  probe record -- YOUR COMMAND         anything else
+  probe record -- YOUR COMMAND          anything else
 END
