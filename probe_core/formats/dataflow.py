@@ -331,14 +331,19 @@ class Sketch:
         return key
 
     def _draw_pipes(self) -> None:
-        """Join processes by the pipes between them, where there are steps those in a step."""
+        """Join processes by the pipes between them, where there are steps those in a step.
+
+        What a step says to its engine every process in it could have said: of these, those that touch files.
+        """
         execs = self.graph.execs
+        touching = {actor for actors in self.flows.values() for actor in actors}
         for channel in self.graph.channels:
             writers = {execs[one].process for one in channel.writers}
             readers = {execs[one].process for one in channel.readers}
             for writer in writers - readers:
                 for reader in readers - writers:
-                    own = self._step_of(writer) is None and self._step_of(reader) is None
-                    if self.graph.steps and own and not self.everything:
+                    steps = {self._step_of(writer), self._step_of(reader)}
+                    said = None in steps and not {writer, reader} <= touching
+                    if self.graph.steps and not self.everything and (steps == {None} or said):
                         continue
                     self._arrow(self._box(writer), self._box(reader), Line.PIPE, channel.kind)

@@ -325,3 +325,17 @@ def test_a_long_number_in_a_path_is_cut() -> None:
     (node,) = (one for one in draw_run(run.graph()).nodes.values() if "clean" in one.label)
     assert node.label == "work/93/273fd2.../clean.csv"
     assert node.detail.startswith(work.decode())
+
+
+def test_what_a_step_says_to_its_engine_is_drawn_of_those_that_touch_files() -> None:
+    run = Building("told", engine="toy")
+    engine, step = run.exec(b"/bin/java"), run.step("one", outputs=[b"/w/out"])
+    link, maker, tee = (run.exec(name, step=step) for name in (b"/bin/ln", b"/bin/sort", b"/usr/bin/tee"))
+    run.write(maker, b"/w/out")
+    run.write(engine, b"/w/report")
+    run.pipe([link, maker], [engine])
+    run.pipe([maker], [tee], "pipe:[2]")
+    labels = {node.label for node in draw_run(run.graph(), "process").nodes.values()}
+    assert {"sort", "tee"} <= labels
+    assert "ln" not in labels
+    assert "ln" in {node.label for node in draw_run(run.graph(), "process", everything=True).nodes.values()}
