@@ -21,6 +21,7 @@ else:  # what `signal` wraps in enumerations, at the price of a quarter of Pytho
     import _signal
 
 INTERRUPTED = 130
+_BEFORE = ("--history", "--spool", "--debug")  # options of `probe` itself
 _MEANT = r"\. \(?Did you mean(?: one of)?:? (.+?)\?\)?$"  # as click ends its sentence
 
 # verb: its module and the command in it; the order is that of `probe --help`
@@ -135,6 +136,9 @@ def _show(error: click.ClickException) -> None:
         click.echo(error.format_message(), err=True)
         return
     path = context.command_path if context is not None else "probe"
+    if isinstance(error, click.NoSuchOption) and error.option_name in _BEFORE and context is not None:
+        _say(f"{error.option_name} stands before the command: probe {error.option_name} … {path[6:]} …", 2)
+        return
     message = printable(error.format_message()).rstrip(".")
     message = re.sub(_MEANT, r"; did you mean \1", message[:1].lower() + message[1:])
     _say(f"{message}; see `{path} --help`", 2)

@@ -232,6 +232,7 @@ def test_wrong_words_end_in_one_sentence(ask: Ask) -> None:
     for words, status, said in (
         (["show", "nobody"], 2, "no run is called 'nobody'"),
         (["show", "@-5"], 2, "there is no run '@-5': 1 recorded"),
+        (["show", "--history", "x"], 2, "--history stands before the command: probe --history … show …"),
         (["show", "--leve", "step"], 2, "no such option '--leve'; "),
         (["export", "no-such"], 2, "there is no format for 'no-such'"),
         (["show", "--no-such"], 2, "--no-such"),
