@@ -215,12 +215,11 @@ def _outputs(told: _Unused, step: DeclaredStep) -> Iterator[Finding]:
 
 
 def _is_absent(told: _Unused, step: DeclaredStep, path: bytes) -> bool:
-    """Tell whether nothing was ever at ``path`` but what the step itself took away again."""
+    """Tell whether nothing is at ``path``: nothing ever was, or the step itself took it away again."""
     execs = told.question.graph.execs
-    return all(
-        one.kind == "missing" or (one.removed_by is not None and execs[one.removed_by].step in step.inside)
-        for one in told.question.versions_by_path.get(path, ())
-    )
+    there = [one for one in told.question.versions_by_path.get(path, ()) if one.kind != "missing"]
+    remover = there[-1].removed_by if there else None
+    return not there or (remover is not None and execs[remover].step in step.inside)
 
 
 def is_misnamed(path: bytes, made: bytes) -> bool:

@@ -81,6 +81,7 @@ def studied(package: str, folder: Path, rounds: int) -> dict[str, Any]:
         "package": package,
         "version": _version(packages.suite().source(package)),
         "steps": len(before.workflow.graph.steps),
+        "rounds": len(seeded),
         "findings": {str(one): shown.get(one) for one in sorted(before.findings, key=str)},
         **together,
     }
@@ -157,10 +158,11 @@ HEAD = """# `probe check` on Debian's source packages
 {date}, GNU make {make}; by `{command}`.
 
 {packages} source packages with handwritten Makefiles, each built with `probe make`. Faults are put in
-twice, by lot: headers taken out of the rules (what needs them is told by the compiler's own lists and by
-the Makefile), a header that is made, which two sources include and one object declares (a race, and stale
-later), strange prerequisites, files that a recipe leaves, one file that two recipes write, a recipe that
-gives its target another name. A header that is made again by a chain of rules is not counted.
+by lot, in {rounds} copies of a package at most: headers taken out of the rules (what needs them is told by
+the compiler's own lists and by the Makefile), a header that is made, which two sources include and one
+object declares (a race, and stale later), strange prerequisites, files that a recipe leaves, one file that
+two recipes write, a recipe that gives its target another name. A header that is made again by a chain of
+rules is not counted.
 
 **{planted} seeded faults: recall {recall:.3f}, precision {precision:.3f}.** Found besides, and shown by
 building to be a fault, is {true}; found besides and not shown, which precision counts as false, {wrong}.
@@ -195,6 +197,7 @@ def page(results: list[dict[str, Any]]) -> str:
         date=datetime.date.today(), make=version.split()[2], packages=len(results), planted=kinds.total(),
         command="tests/studies/make_packages.py", recall=recall, precision=precision,
         findings=len(found), shown=sum(how is not None for how in found),
+        rounds=max((one["rounds"] for one in results), default=0),
         true=sum(len(one["true"]) for one in results), wrong=sum(len(one["wrong"]) for one in results),
     )  # fmt: skip
     lines = [

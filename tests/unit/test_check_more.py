@@ -244,6 +244,21 @@ def test_an_output_that_never_comes_while_another_name_does(output: str, made: s
     assert found(run.graph()) == (wanted if is_named else [])
 
 
+def test_an_output_that_its_own_step_takes_away_never_comes() -> None:
+    def taken(*, by_another: bool) -> RunGraph:
+        run = Building()
+        step = run.step("lib.a", outputs=[b"/w/lib.a"])
+        one = run.exec(CC, step=step)
+        for size in (4, 5):  # as ar and ranlib do
+            run.write(one, b"/w/lib.a", size=size)
+        run.remove(run.exec(b"/usr/bin/engine") if by_another else one, b"/w/lib.a")
+        run.write(one, b"/w/lib.a-renamed", size=5)
+        return run.graph()
+
+    assert found(taken(by_another=False)) == [("unmade-output", "lib.a", b"/w/lib.a")]
+    assert found(taken(by_another=True)) == [("undeclared-output", "lib.a", b"/w/lib.a-renamed")]
+
+
 def test_a_list_that_several_steps_have_as_a_whole_is_shared_whatever_else_one_of_them_has() -> None:
     headers = [b"/w/1.h", b"/w/2.h", b"/w/3.h"]
 
