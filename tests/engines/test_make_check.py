@@ -86,6 +86,47 @@ def test_a_race_behind_a_compilers_own_list(tmp_path: Path) -> None:
     assert found == {("race", "main.o", "table.h")}
 
 
+AMALGAMATED = {
+    "Makefile": """SRCS := $(wildcard part-*.c)
+HDRS := $(sort $(wildcard *.h))
+all: one.o user.o
+one.o: one.c $(HDRS)
+\t$(CC) -c -o $@ one.c
+one.c: $(SRCS)
+\tls $(SRCS) | sed 's/.*/#include "&"/' > $@
+part-b.c: table.inc
+user.o: user.c $(HDRS)
+\t$(CC) -c -o $@ user.c
+""",
+    "part-a.c": '#include "a.h"\n#include "b.h"\nint a;\n',
+    "part-b.c": '#include "c.h"\nint b =\n#include "table.inc"\n;\n',
+    "table.inc": "0\n",
+    **{f"{name}.h": "" if name == "z" else f"extern int {name};\n" for name in "abcz"},
+    "user.c": '#include "a.h"\nint user;\n',
+}
+
+
+def test_a_rule_that_did_not_run_leads_on_to_what_it_names(tmp_path: Path) -> None:
+    place = write(tmp_path / "w", AMALGAMATED)
+    run(["make", "one.c"], place)
+    found = faults(place)
+    assert found == {("undeclared-input", "one.o", "table.inc")}, (
+        "part-b.c has no recipe: nothing is made again"
+    )
+    (place / "part-a.c").touch()
+    assert run(["make", "-q", "one.o"], place).returncode == 1, "and part-a.c is no fault"
+    run(["make"], place)
+    (place / "table.inc").touch()
+    assert run(["make", "-q", "one.o"], place).returncode == 0
+
+
+def test_a_target_of_another_name_is_named_once(tmp_path: Path) -> None:
+    makefile = "all: prog other\nprog: in ; cp in prog-1\nother: in ; cp in $@\n"
+    place = write(tmp_path / "w", {"Makefile": makefile, "in": "in"})
+    assert faults(place) == {("unmade-output", "prog", "prog")}
+    assert run(["make", "-q"], place).returncode == 1
+
+
 @pytest.mark.parametrize(
     "writing", ["(echo one; sleep 1; echo two) > $@ &", "echo one > $@; (sleep 1; echo two >> $@) &"]
 )
