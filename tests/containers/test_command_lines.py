@@ -153,7 +153,7 @@ def test_what_starts_no_container(line: str) -> None:
 
 def test_doctor_names_the_starters(stand_in: Path, tmp_path: Path) -> None:
     for chosen, words in (("", "apptainer, singularity, bwrap"), ("gap", "PROBE_CONTAINERS=gap")):
-        variables = environment({"PATH": f"{stand_in}:/usr/bin:/bin", "PROBE_CONTAINERS": chosen})  # no engines
+        variables = environment({"PATH": f"{stand_in}:/usr/bin:/bin", "PROBE_CONTAINERS": chosen})
         told = subprocess.run(
             [PROBE, "doctor"], cwd=tmp_path, env=variables, capture_output=True, check=False
         )
