@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from probe_core.ask.wording import command_of, count_of, span_of, time_of
+from probe_core.ask.wording import command_of, count_of, shown, span_of, time_of
 from probe_core.cli.colour import is_coloured, styled
 from probe_core.cli.session import Session, asking, print_json
 from probe_core.errors import SpoolError
@@ -39,7 +39,9 @@ def runs(session: Session, limit: int, show_all: bool, as_json: bool) -> None:
         print_json([_open_as_json(one) for one in still_open] + [as_json_object(one) for one in found])
         return
     if not found and not still_open:
-        click.echo("Nothing is recorded yet; try: probe record -- sh -c 'sort /etc/passwd > sorted'")
+        named = session.history_place or os.environ.get("PROBE_HISTORY")
+        where = f" in {shown(named)}" if named else ""
+        click.echo(f"Nothing is recorded{where} yet; try: probe record -- sh -c 'sort /etc/passwd > sorted'")
         return
     _print_table([*map(_open_row, still_open), *map(_row, found)])
     if more:

@@ -70,6 +70,7 @@ def stored() -> RunGraph:
 def test_nothing_recorded_yet(ask: Ask) -> None:
     status, out, _ = ask("runs")
     assert (status, "probe record" in out) == (0, True)
+    assert ask("--history", "other", "runs")[1].startswith("Nothing is recorded in other yet; try: ")
     assert ask("runs", "--json")[1] == "[]\n"
     status, out, err = ask("show")
     assert (status, out) == (2, "")
