@@ -8,7 +8,6 @@ segment mapped. ARCHITECTURE.md has the layout.
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import stat
 import time
@@ -24,6 +23,7 @@ from probe_core.model import Run, RunState
 from probe_core.plugins import FOUND_BY
 
 VERSION = 1  # of run.json
+PART = 256 << 10  # bytes that are looked through at once
 REMOVED = ".removed"  # ends the name of a folder that is being removed
 CUT_SHORT = 60.0  # seconds without a change, after which nobody is at it any more
 HALF_MADE = 86400.0  # seconds after which a folder without run.json will not become a run any more
@@ -31,11 +31,18 @@ JSON_MOST = 64 << 20  # bytes; a command line may have some 6 MB, and JSON makes
 
 
 def _holds(file: Path, texts: Collection[bytes]) -> bool:
-    with file.open("rb") as opened:
-        if not opened.seek(0, os.SEEK_END):
-            return False
-        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return any(content.find(one) >= 0 for one in texts)
+    """Tell whether one of ``texts`` stands in a file; what was reserved and never written is passed over."""
+    longest, rest, at = max(map(len, texts), default=0), b"", 0
+    with file.open("rb") as opened, suppress(OSError):
+        number = opened.fileno()
+        while (begin := os.lseek(number, at, os.SEEK_DATA)) >= at:  # OSError: nothing is left
+            hole = os.lseek(number, begin, os.SEEK_HOLE)
+            part = os.pread(number, min(PART, hole - begin), begin)
+            text = part if begin != at else rest + part
+            if any(one in text for one in texts):
+                return True
+            rest, at = part[-longest:], begin + len(part)
+    return False
 
 
 class Descriptor(NamedTuple):

@@ -247,3 +247,26 @@ def test_what_never_became_a_run_is_swept_after_a_day(tmp_path: Path) -> None:
         os.utime(folder.path, (1, 1))
     Spool(tmp_path).sweep()
     assert [folder.path.exists() for folder in (whole, making, left)] == [True, True, False]
+
+
+def test_programs_whose_steps_are_found_are_looked_for_in_the_notes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(tmp_path)
+    assert not folder.may_be_found(), "nobody asks for any"
+    names = folder.path / "found-by"
+    names.write_text("weaver\nweaver-build\nloom")
+    assert not folder.may_be_found()
+    names.write_text("weaver\nsh")
+    assert folder.may_be_found()
+    names.write_text("weaver\nloom")
+    monkeypatch.setattr(spool, "PART", 64)
+    (segment,) = folder.segments()
+    for at in (3, 60, 61, 1 << 20):  # in one part, over its end, behind a hole
+        with segment.open("wb") as file:
+            file.truncate(2 << 20)
+            file.seek(at)
+            file.write(b"/bin/weaver\0")
+        assert folder.may_be_found(), at
+    segment.write_bytes(b"")
+    assert not folder.may_be_found()
