@@ -4,41 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from graphs import BEGIN, SECOND, Building
+from lineages import keep, names
 from probe_core.ask.classes import FileClass
-from probe_core.ask.lineage import FileNode, Lineage, Maker, uses, why
-from probe_core.history import History, open_history
+from probe_core.ask.lineage import FileNode, Lineage, uses, why
+from probe_core.history import History
 from probe_core.model import Act
 
 DAY = 86_400 * SECOND
 R, PYTHON = b"/usr/bin/R", b"/usr/bin/python3"
 
 
-@pytest.fixture
-def history(tmp_path: Path):
-    with open_history(tmp_path / "history.sqlite") as opened:
-        yield opened
-
-
-def keep(history: History, *runs: Building) -> None:
-    for run in runs:
-        history.store(run.graph())
-
-
 def paths(files: list[FileNode]) -> set[bytes]:
     return {one.version.path for one in files}
-
-
-def names(answer: Lineage) -> list[str]:
-    return [named(one) for one in answer.makers]
-
-
-def named(maker: Maker) -> str:
-    return maker.step.name if maker.step else maker.exec.program.decode() if maker.exec else ""
 
 
 def inputs(answer: Lineage, maker: int) -> dict[bytes, bool | None]:

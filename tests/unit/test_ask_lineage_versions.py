@@ -10,29 +10,13 @@ from pathlib import Path
 import pytest
 
 from graphs import BEGIN, SECOND, Building
-from probe_core.ask.lineage import Lineage, why
+from lineages import keep, names
+from probe_core.ask.lineage import why
 from probe_core.errors import UnknownFile, UnknownVersion
-from probe_core.history import History, open_history
+from probe_core.history import History
 from probe_core.model import Act
 
 DAY = 86_400 * SECOND
-
-
-@pytest.fixture
-def history(tmp_path: Path):
-    with open_history(tmp_path / "history.sqlite") as opened:
-        yield opened
-
-
-def keep(history: History, *runs: Building) -> None:
-    for run in runs:
-        history.store(run.graph())
-
-
-def names(answer: Lineage) -> list[str]:
-    return [
-        one.step.name if one.step else one.exec.program.decode() if one.exec else "" for one in answer.makers
-    ]
 
 
 @pytest.fixture

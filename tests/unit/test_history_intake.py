@@ -21,7 +21,7 @@ from graphs import BEGIN, Building
 from probe_core.capture.living import boot_id, started_at
 from probe_core.capture.spool import RunFolder, Spool
 from probe_core.errors import HistoryError, SegmentError
-from probe_core.history import History, finish, open_history
+from probe_core.history import History, finish
 from probe_core.history.intake import LOCK, take_in, take_in_all
 from probe_core.model import GapReason, RunGraph, RunState
 from probe_core.stitch.digests import KnownDigests
@@ -33,12 +33,6 @@ Make = Callable[..., RunFolder]
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool")
-
-
-@pytest.fixture
-def history(tmp_path: Path):
-    with open_history(tmp_path / "history.sqlite") as opened:
-        yield opened
 
 
 @pytest.fixture
