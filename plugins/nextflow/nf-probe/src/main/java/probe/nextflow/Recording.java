@@ -1,6 +1,5 @@
 package probe.nextflow;
 
-import groovy.json.JsonOutput;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
@@ -60,7 +59,7 @@ final class Recording {
 
     /** Writes one line. */
     synchronized void write(Map<String, ?> line) throws IOException {
-        ByteBuffer text = ByteBuffer.wrap((JsonOutput.toJson(line) + "\n").getBytes(StandardCharsets.US_ASCII));
+        ByteBuffer text = ByteBuffer.wrap((Json.of(line) + "\n").getBytes(StandardCharsets.US_ASCII));
         while (text.hasRemaining()) {
             file.write(text);
         }
@@ -79,7 +78,7 @@ final class Recording {
             result.put(unknown, -1);
         }
         Path aside = folder.resolve("result.json.aside");
-        Files.writeString(aside, JsonOutput.toJson(result));
+        Files.writeString(aside, Json.of(result));
         Files.move(aside, folder.resolve("result.json"), StandardCopyOption.ATOMIC_MOVE);
         String python = installed().getProperty("python");
         if (python != null) {

@@ -1,11 +1,16 @@
 package probe.nextflow;
 
+import groovy.lang.Closure;
+import groovy.lang.GString;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import nextflow.file.FileHolder;
 import nextflow.file.FilePorter;
 import nextflow.processor.TaskConfig;
@@ -24,13 +29,18 @@ import nextflow.trace.TraceRecord;
 
 /** What is to be told of processes and tasks. */
 final class Tasks {
-    // Only as they are written: to ask for a directive evaluates it for good, and errorStrategy too early.
+    private static final String DIRECTIVE = "directives.";
+    // As they are written: to ask for one evaluates it for good, and errorStrategy too early.
     private static final List<String> DIRECTIVES = List.of(
             "accelerator", "conda", "spack", "label", "cache", "scratch", "stageInMode", "stageOutMode",
             "errorStrategy", "shell", "beforeScript", "afterScript", "containerOptions", "ext");
+    // Those that the task's hash has asked for before: where they are lazy, what the task got is known.
+    private static final Set<String> EVALUATED = Set.of("conda", "spack");
     // What Nextflow has evaluated itself, for its trace.
     private static final List<String> TRACED = List.of(
             "tag", "module", "queue", "cpus", "memory", "disk", "time");
+
+    private static final Map<Path, Path> REAL = new ConcurrentHashMap<>(); // folders of work, without links
 
     private Tasks() {}
 
@@ -57,25 +67,39 @@ final class Tasks {
         told.put("key", key(task));
         Told.put(told, "id", () -> task.getId().toString());
         Told.put(told, "process", () -> task.getProcessor().getName());
-        Told.put(told, "name", task::lazyName);
         Told.put(told, "name", task::getName);
+        if (!told.containsKey("name")) { // its tag fails
+            Told.put(told, "name", task::lazyName);
+        }
         Told.put(told, "hash", () -> task.getHash().toString());
         Told.put(told, "attempt", () -> config.getRawValue("attempt"));
         Told.put(told, "index", task::getIndex);
-        Told.put(told, "work_dir", () -> task.getWorkDir().toRealPath());
+        Told.put(told, "work_dir", () -> realWorkDir(task));
         Told.put(told, "script", task::getScript);
         Told.put(told, "template", task::getTemplate);
-        Told.put(told, "container", () -> container(task));
-        Told.put(told, "container_engine",
-                () -> task.isContainerEnabled() ? task.getContainerConfig().getEngine() : null);
-        Told.put(told, "conda", task::getCondaEnv); // made long before: the task's hash has it
-        Told.put(told, "spack", task::getSpackEnv);
-        Told.put(told, "directives.executor", () -> task.getProcessor().getExecutor().getName());
+        if (config.getRawValue("container") != null) {
+            Told.put(told, "container", () -> container(task));
+            Told.put(told, "container_engine",
+                    () -> task.isContainerEnabled() ? task.getContainerConfig().getEngine() : null);
+        }
+        if (config.getRawValue("conda") != null) { // made long before: the task's hash has it
+            Told.put(told, "conda", task::getCondaEnv);
+        }
+        if (config.getRawValue("spack") != null) {
+            Told.put(told, "spack", task::getSpackEnv);
+        }
+        Told.put(told, DIRECTIVE + "executor", () -> task.getProcessor().getExecutor().getName());
         for (String name : trace == null ? List.<String>of() : TRACED) {
-            Told.put(told, "tag".equals(name) ? name : "directives." + name, () -> trace.get(name));
+            Told.put(told, "tag".equals(name) ? name : DIRECTIVE + name, () -> trace.get(name));
         }
         for (String directive : DIRECTIVES) {
-            Told.put(told, "directives." + directive, () -> config.getRawValue(directive));
+            Object written = config.getRawValue(directive);
+            boolean later = written instanceof Closure || written instanceof GString;
+            if (later && EVALUATED.contains(directive)) {
+                Told.put(told, DIRECTIVE + directive, () -> config.get(directive).toString());
+            } else if (written != null) {
+                Told.put(told, DIRECTIVE + directive, () -> written);
+            }
         }
         Told.put(told, "inputs", () -> inputs(task));
         Told.put(told, "values", () -> values(task));
@@ -110,6 +134,21 @@ final class Tasks {
             return task.getContainer();
         }
         return task.getCondaEnv() == null && task.getSpackEnv() == null ? task.getConfig().get("container") : null;
+    }
+
+    /** Follows links above the folder of all work once, and not for each task. */
+    private static Path realWorkDir(TaskRun task) throws IOException {
+        Path work = task.getWorkDir();
+        Path all = task.getProcessor().getExecutor().getWorkDir();
+        if (!work.startsWith(all)) {
+            return work.toRealPath();
+        }
+        Path real = REAL.get(all);
+        if (real == null) {
+            real = all.toRealPath();
+            REAL.put(all, real);
+        }
+        return real.resolve(all.relativize(work));
     }
 
     /** Staged name, where the file lies, and what the pipeline named (a URL, maybe). */
