@@ -96,12 +96,14 @@ def rounds(
     count: int,
     before: Callable[[], None] | None = None,
     after: Callable[[Variant], None] | None = None,
+    *,
+    warm: bool = True,
 ) -> dict[str, list[Sample]]:
-    """Run all variants ``count`` times, interleaved, after one round that only warms up."""
+    """Run all variants ``count`` times, interleaved; if ``warm``, after one round that only warms up."""
     order = list(variants)
     found: dict[str, list[Sample]] = {variant.name: [] for variant in variants}
     shuffle = random.Random(0)
-    for number in range(count + 1):
+    for number in range(0 if warm else 1, count + 1):
         shuffle.shuffle(order)
         for variant in order:
             if before:

@@ -1,7 +1,8 @@
 """What recording costs: `make bench`; `make bench B="--rounds 20 true"` takes only workloads with that word.
 
 Prints a Markdown table and keeps its rows in docs/evidence/benchmarks.md. Asserts nothing, but says of each
-bar whether it is decided. The words `start`, `log` and `times` choose what is no ratio. Workloads of some
+bar whether it is decided. Long workloads can be taken a few rounds at a time: `--rounds 3`, and later
+`--rounds 3 --more`. The words `start`, `log` and `times` choose what is no ratio. Workloads of some
 minutes a round run only when a word names them.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from bars import decided, values
 from engine_workloads import ENGINE_WORKLOADS, taken_in
+from kept import kept
 from measure import Sample, Variant, ratio, rounds, sample
 from recorder_costs import COSTS, exec_costs, log_bytes
 from table import COLUMNS, keep, machine
@@ -59,18 +61,18 @@ def compare(workload: Workload, place: Path, count: int) -> dict[str, list[Sampl
         if workload.engine and variant.environment:
             taken_in(dict(variant.environment))
 
-    taken = rounds(variants(workload, place), work, count, before, after)
+    taken = rounds(variants(workload, place), work, count, before, after, warm=not workload.long)
     seconds = statistics.median(one.wall for one in taken["native"])
     print(f"{workload.name}: native {seconds:.3f} s wall", file=sys.stderr)
     return taken
 
 
-def row_of(workload: Workload, count: int) -> dict[str, str]:
-    """Measure one workload, and give its row of the table."""
-    row = {"workload": workload.name, "bar": workload.bar, "rounds": str(count), "measured": machine()}
+def row_of(workload: Workload, count: int, *, more: bool) -> dict[str, str]:
+    """Measure one workload, and give its row of the table; with ``more``, with the rounds kept before."""
+    row = {"workload": workload.name, "bar": workload.bar, "measured": machine()}
     with tempfile.TemporaryDirectory(prefix="probe-bench-") as folder:
         try:
-            found = compare(workload, Path(folder), count)
+            found = kept(workload.name, compare(workload, Path(folder), count), more=more)
         except (subprocess.CalledProcessError, FileNotFoundError) as error:
             said = getattr(error, "stderr", b"") or b""
             return row | {"decided": f"failed: {error} {said.decode()[-200:]!r}".replace("|", "/")}
@@ -80,6 +82,7 @@ def row_of(workload: Workload, count: int) -> dict[str, str]:
         return str(ratio(*values(measure, found[name], native))) if name in found else "–"
 
     return row | {
+        "rounds": str(len(native)),
         "decided": decided(workload.bar, found["recorded"], native),
         "wall": ratio_of("recorded", "wall"),
         "CPU": ratio_of("recorded", "cpu"),
@@ -89,11 +92,11 @@ def row_of(workload: Workload, count: int) -> dict[str, str]:
     }
 
 
-def ratios_table(chosen: list[Workload], count: int) -> None:
+def ratios_table(chosen: list[Workload], count: int, *, more: bool) -> None:
     """Print the table of ratios to native, and keep its rows in docs/evidence."""
     print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|", flush=True)
     for workload in chosen:
-        row = row_of(workload, count)
+        row = row_of(workload, count, more=more)
         print("| " + " | ".join(row.get(column, "") for column in COLUMNS) + " |", flush=True)
         keep(row, ORDER)
 
@@ -159,12 +162,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*", help="only workloads whose name has one of these words")
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--more", action="store_true", help="count the rounds of earlier calls too")
     chosen = parser.parse_args()
     os.environ["PATH"] = f"{BIN}:{os.environ['PATH']}"
     named = [one for one in ALL if any(word in one.name for word in chosen.words)]
     picked = named if chosen.words else [one for one in ALL if not one.long]
     if picked:
-        ratios_table(picked, chosen.rounds)
+        ratios_table(picked, chosen.rounds, more=chosen.more)
     costs_table(chosen.words, chosen.rounds)
     if not chosen.words or "times" in chosen.words:
         with tempfile.TemporaryDirectory(prefix="probe-bench-") as folder:
