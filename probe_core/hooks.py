@@ -64,7 +64,7 @@ class Declared:
     declarations: Sequence[Declaration] = ()
     # of the run: version, workflow files, configuration …
     facts: Mapping[str, Any] = field(default_factory=dict)
-    gaps: Sequence[str] = ()  # sentences: what the engine could not tell
+    gaps: Sequence[str | tuple[str, str]] = ()  # sentences: what the engine could not tell, and what to do
     # Steps found among the processes: numbers of those with which one begins, with its declaration. Several
     # processes may begin one step. Where one sets PROBE_STEP anew, that counts before it.
     find: Callable[[Sequence[Seen]], Iterable[tuple[int, Declaration]]] | None = None

@@ -46,10 +46,11 @@ def outside(question: Question) -> Iterator[Finding]:
     judgement = Judgement(question)
     for step in judgement.steps:
         facts = step.declaration.facts
-        if facts.get("container_engine"):
-            continue  # its engine started it, and says so
-        if isinstance(facts.get("container"), str) and facts["container"]:
-            yield from _container(judgement, step, facts["container"])
+        image = facts.get("container")
+        if facts.get("container_engine"):  # the workflow's engine started it, and says so
+            yield from _mounted(judgement, step, str(image))
+        elif isinstance(image, str) and image:
+            yield from _container(judgement, step, image)
         elif facts.get("conda"):
             yield from _prefix(judgement, step)
 

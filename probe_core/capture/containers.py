@@ -21,6 +21,11 @@ _OCI = (b"podman", b"docker", b"nerdctl")
 _APPTAINER = (b"apptainer", b"singularity")
 STARTERS = tuple(map(bytes.decode, (*_OCI, *_APPTAINER, b"bwrap", b"ch-run", b"unshare")))
 _RUNS = (b"run", b"create", b"exec", b"start", b"restart", b"build", b"play", b"kube", b"compose", b"up")
+# What is done to an engine's own store alone; `cp`, `save`, `commit` and the like touch the user's files.
+_OWN_WORK = (
+    *(b"rm", b"rmi", b"stop", b"kill", b"wait", b"pull", b"inspect", b"ps", b"images", b"logs", b"version"),
+    *(b"info",),
+)
 _APPTAINER_RUNS = (b"exec", b"run", b"shell", b"test", b"instance")
 # Options before an engine's subcommand that take the next argument (as in libprobe/container.c).
 _ENGINE_VALUES = frozenset(
@@ -72,6 +77,15 @@ def read_start(program: bytes, arguments: Sequence[bytes]) -> Start | None:
         start = _read(program, arguments[len(front) :])
         return replace(start, arguments=(*front, *start.arguments)) if start is not None else None
     return _read(program, arguments)
+
+
+def works_for_itself(program: bytes, arguments: Sequence[bytes]) -> bool:
+    """Tell whether a container engine was called for its own store alone, as with ``podman rm``."""
+    if program.rpartition(b"/")[2] not in _OCI:
+        return False
+    at = _skip(arguments, 1, _ENGINE_VALUES)
+    at += at < len(arguments) and arguments[at] in (b"container", b"image")
+    return at < len(arguments) and arguments[at] in _OWN_WORK
 
 
 def _read(program: bytes, arguments: Sequence[bytes]) -> Start | None:

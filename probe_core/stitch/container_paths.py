@@ -15,6 +15,7 @@ _FIRST = frozenset(
      Kind.CLOSE, Kind.REMOVE, Kind.RENAME, Kind.LINK, Kind.MAKE, Kind.CHANGE, Kind.METADATA,
      Kind.PLACE, Kind.EXEC, Kind.EXEC_FAILED, Kind.DESCRIPTOR, Kind.GAP)
 )  # fmt: skip
+_SCRIPTS = frozenset((Kind.EXEC, Kind.EXEC_FAILED))
 _SECOND = frozenset((Kind.RENAME, Kind.LINK, Kind.SYMLINK))
 
 
@@ -55,6 +56,8 @@ class _Rewriting:
                 trace.path[row] = self._number(image, trace.path[row])
             if kind in _SECOND:
                 trace.second[row] = self._number(image, trace.second[row])
+            elif kind in _SCRIPTS and trace.second[row] != NONE:
+                trace.second[row] = self._line(image, trace.second[row])
         for number, mapped in self.maps.items():
             _rewrite_image(trace.images[number], mapped)
 
@@ -68,6 +71,13 @@ class _Rewriting:
             number = index if path == self.trace.paths[index] else self._intern(path)
             self.known[key] = number
         return number
+
+    def _line(self, image: int, index: int) -> int:
+        """A script's first line: the interpreter that it names is one of the container's."""
+        words = self.trace.paths[index].removeprefix(b"#!").split(maxsplit=1)
+        if not words or not words[0].startswith(b"/"):
+            return index
+        return self._intern(b" ".join((self.maps[image](words[0]), *words[1:])))
 
     def _intern(self, path: bytes) -> int:
         if not self.numbers:

@@ -10,6 +10,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from probe_core.capture.containers import works_for_itself
 from probe_core.capture.trace import NONE, Kind, Trace
 from probe_core.model import (
     Exec,
@@ -332,8 +333,12 @@ class _Stitching:
         return self.redactor.run(replace(run, ended=ended, facts={**run.facts, **facts}))
 
     def _gaps(self, graph: RunGraph, others: list[Gap], steps: Steps) -> None:
-        seen = gaps_of(self.tape, self.tree, self.exec_of, steps.of_program, self.redactor)
-        told = [gap_of_engine(self.redactor.string(text)) for one in self.declared for text in one.gaps]
+        seen = [
+            one
+            for one in gaps_of(self.tape, self.tree, self.exec_of, steps.of_program, self.redactor)
+            if not (one.reason is GapReason.STATIC and self._works_for_itself(graph, one))
+        ]
+        told = [gap_of_engine(text, self.redactor.string) for one in self.declared for text in one.gaps]
         lost = [gap(GapReason.LAUNCHER_LOST)] if self.run.state is RunState.LOST else []
         silent = self.containers.gaps(graph, self.tree, self.exec_of)
         over = self.run.state not in (RunState.OPEN, RunState.LOST)
@@ -343,6 +348,10 @@ class _Stitching:
         ):  # those: it was never executed
             lost.append(gap(GapReason.NOT_ENTERED, self.redactor.text(self.run.command[0])))
         graph.gaps = [*lost, *seen, *silent, *past, *(self._clean_gap(one) for one in others), *told]
+
+    def _works_for_itself(self, graph: RunGraph, one: Gap) -> bool:
+        by = None if one.exec is None else graph.execs[one.exec]
+        return by is not None and works_for_itself(by.program, by.arguments)
 
     def _clean_gap(self, one: Gap) -> Gap:
         about = self.redactor.path(one.about)

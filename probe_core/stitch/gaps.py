@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from probe_core.model import Gap, GapReason
 from probe_core.printable import printable
 
@@ -130,6 +132,7 @@ def gap(
     )
 
 
-def gap_of_engine(sentence: str) -> Gap:
-    """What an engine could not tell."""
-    return gap(GapReason.NOT_RECORDED, detail=sentence)
+def gap_of_engine(told: str | tuple[str, str], plain: Callable[[str], str] = str) -> Gap:
+    """What an engine could not tell: a sentence, maybe with what to do; ``plain`` redacts."""
+    sentence, remedy = (told, TEXTS[GapReason.NOT_RECORDED][1]) if isinstance(told, str) else told
+    return Gap(GapReason.NOT_RECORDED, b"", None, None, plain(sentence), plain(remedy))

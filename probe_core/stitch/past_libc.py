@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from probe_core.capture.containers import read_start
+from probe_core.capture.containers import read_start, works_for_itself
 from probe_core.capture.trace import Kind
 from probe_core.model import Gap, GapReason, RunGraph
 from probe_core.stitch.gaps import gap
@@ -34,7 +34,8 @@ def past_libc(
         one = graph.execs[exec_of[last]]
         status = graph.processes[one.process].status
         by_itself = status is not None and status < 128  # else a signal, which nobody can note
-        if not by_itself or one.number in silent or read_start(one.program, one.arguments) is not None:
+        command = (one.program, one.arguments)
+        if not by_itself or one.number in silent or works_for_itself(*command) or read_start(*command):
             continue
         yield gap(GapReason.PAST_LIBC, one.program, exec=one.number, step=one.step)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Needs
 from probe_core.capture.containers import Start, read_start
 from probe_core.model import GapReason
 from recording import environment, record
@@ -158,3 +159,25 @@ def test_doctor_names_the_starters(stand_in: Path, tmp_path: Path) -> None:
             [PROBE, "doctor"], cwd=tmp_path, env=variables, capture_output=True, check=False
         )
         assert words in told.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "gaps"),
+    [
+        (["rm", "x"], []),
+        (["--root", "run", "container", "rm", "x"], []),
+        (["pull", "debian"], []),
+        (["cp", "x:/a", "b"], [GapReason.STATIC]),
+        (["--root", "rm", "cp", "x:/a", "b"], [GapReason.STATIC]),
+        ([], [GapReason.STATIC]),
+    ],
+)
+def test_what_an_engine_does_to_its_own_store_is_no_gap(
+    words: list[str], gaps: list[GapReason], needs: Needs, tmp_path: Path
+) -> None:
+    """A static docker, as it is shipped: only where it may touch the user's files is it one."""
+    (tmp_path / "docker.c").write_text("int main(void) { return 0; }\n")
+    build = [needs("cc", package="gcc"), "-static", "-o", "docker", "docker.c"]
+    subprocess.run(build, cwd=tmp_path, check=True)
+    told = record([str(tmp_path / "docker"), *words], tmp_path, tmp_path / "spool", {})
+    assert [gap.reason for gap in told.graph.gaps] == gaps

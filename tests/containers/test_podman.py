@@ -66,6 +66,17 @@ def test_files_processes_and_image_are_told(engine: Engine, tmp_path: Path) -> N
     assert not told.graph.gaps
 
 
+def test_a_script_of_this_machine_is_run_by_the_images_interpreter(engine: Engine, tmp_path: Path) -> None:
+    script = tmp_path / "greet"
+    script.write_text("#!/bin/sh -e\necho hello\n")
+    script.chmod(0o755)
+    words = engine.run("-v", f"{tmp_path}:/data", command=("sh", "-c", "/data/greet; :"))
+    told = record(words, tmp_path, tmp_path / "spool", {})
+    assert told.result.stdout == b"hello\n", told.result.stderr
+    (ran,) = [one for one in told.graph.execs if b"/data/greet" in one.arguments[:3] and not one.forked]
+    assert ran.program == b"/container:small:v1/bin/sh"
+
+
 def test_processes_hang_below_the_starter_and_its_step(engine: Engine, tmp_path: Path) -> None:
     words = engine.run(command=("sh", "-c", "cat /etc/in-image; id -u"))
     told = record(["sh", "-c", 'PROBE_STEP=one "$@"; :', "sh", *words], tmp_path, tmp_path / "spool")

@@ -5,6 +5,7 @@ What is asked of docker, singularity and apptainer is looked at with a stand-in:
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from conftest import Needs, absent
 from nextflows import PLACE, assert_same, observed, seen, start
-from probe_core.model import Gap, GapReason
+from probe_core.model import GapReason
 from probe_nextflow.installation import install
 from roots import make_root
 from workflows import READS, Workflow, environment, newest, record, run, write
@@ -91,18 +92,11 @@ def by_podman(podman: dict[str, str], image: str = IMAGE) -> str:
     )
 
 
-def gaps(workflow: Workflow) -> list[Gap]:
-    """Give the gaps, but for podman's own: it is a Go program, and Nextflow calls it once more for `rm`."""
-    own = [gap for gap in workflow.graph.gaps if gap.reason is GapReason.PAST_LIBC]
-    assert all(gap.about.endswith(b"/podman") for gap in own)
-    return [gap for gap in workflow.graph.gaps if gap not in own]
-
-
 def assert_tasks_are_seen(workflow: Workflow, image: str, engine: str) -> None:
     """All four ran, in a container or not; what was read undeclared is known by its name here."""
     assert observed(workflow) == (4, 4)
     # What watches a task's memory for the trace may be killed at its end, before it has begun.
-    assert not [gap.detail for gap in gaps(workflow) if gap.reason is not GapReason.NOT_ENTERED]
+    assert not [gap.detail for gap in workflow.graph.gaps if gap.reason is not GapReason.NOT_ENTERED]
     sorting = next(one for one in workflow.graph.steps if one.name.startswith("INSIDE") and one.attempt == 2)
     assert {"undeclared.txt", "words.txt"} <= workflow.touched(sorting, READS)
     assert sorting.declaration is not None
@@ -133,6 +127,99 @@ def test_tasks_in_containers_of_podman(
     _, told = record(["nextflow", *words, "-resume"], plain, **around, **podman)
     assert "Submitted" not in told.stdout.replace("Submitted process > INSIDE", "", 1)
     assert told.stdout.count("Cached process") >= 2
+
+
+HOST = """process STRAY {
+    container params.image
+    containerOptions "-v $params.tools:/usr/local/bin:ro"
+
+    output:
+    stdout
+
+    script:
+    'greet'
+}
+
+workflow { STRAY() }
+"""
+
+
+@pytest.mark.slow
+def test_a_program_of_the_host_in_a_container_is_a_finding(
+    podman: dict[str, str], around: dict[str, str], tmp_path: Path
+) -> None:
+    greet = write(tmp_path / "tools", {"greet": "#!/bin/sh\necho hello\n"}) / "greet"
+    greet.chmod(0o755)
+    directory = workflow_of(tmp_path / "w", by_podman(podman))
+    (directory / "main.nf").write_text(HOST)
+    words = ["nextflow", "run", "main.nf", "--tools", str(greet.parent)]
+    workflow, done = record(words, directory, **around, **podman)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (one,) = json.loads(run(["probe", "check", "--json"], directory).stdout)["findings"]
+    assert (one["lint"], one["path"]) == ("outside-environment", str(greet))
+    assert "of the host inside the container" in one["message"]
+    assert one["remedy"] == (
+        "bring 'greet' along in the image that process STRAY in main.nf names, and no longer from the host"
+    )
+    assert not workflow.graph.gaps
+
+
+OTHER = """process FOREIGN {
+    container params.foreign
+    shell '/bin/sh'
+    errorStrategy 'ignore'
+
+    output:
+    path 'out.txt'
+
+    script:
+    'copies'
+}
+
+process LEFT {
+    container params.image
+    containerOptions '--env LD_PRELOAD=/own.so'
+
+    output:
+    path 'out.txt'
+
+    script:
+    'seq 3 2> /dev/null > out.txt || echo no seq > out.txt'
+}
+
+workflow {
+    FOREIGN()
+    LEFT()
+}
+"""
+
+
+@pytest.mark.slow
+def test_an_image_of_another_machine_and_a_container_that_cannot_be_entered(
+    podman: dict[str, str], needs: Needs, nextflow: Path, home: Path, around: dict[str, str], tmp_path: Path
+) -> None:
+    """Both run, or fail, as without recording; what was not seen is a gap of its task, with what to pass."""
+    program = tmp_path / "image/bin/sh"
+    program.parent.mkdir(parents=True)
+    compiler = needs("aarch64-linux-gnu-gcc", package="gcc-aarch64-linux-gnu")
+    source = write(tmp_path, {"sh.c": MUSL}) / "sh.c"
+    subprocess.run([compiler, "-static", "-o", program, source], check=True)
+    _import(tmp_path / "image", "localhost/arm:1", podman)
+    plain, recorded = tmp_path / "plain" / "w", tmp_path / "recorded" / "w"
+    for directory in (plain, recorded):
+        workflow_of(directory, by_podman(podman) + "params.foreign = 'localhost/arm:1'\n")
+        (directory / "main.nf").write_text(OTHER)
+    done = start(nextflow, home, plain, "run", "main.nf", **podman)
+    workflow, told = record(["nextflow", "run", "main.nf"], recorded, **around, **podman)
+    assert done.returncode == told.returncode == 0, told.stdout + told.stderr
+    assert_same(seen(recorded, told), seen(plain, done))
+    left, foreign = workflow.step("LEFT"), workflow.step("FOREIGN")
+    assert left.status == 0
+    assert foreign.declaration is not None
+    assert foreign.declaration.facts["error_action"] == "IGNORE"
+    (gap,) = workflow.graph.gaps
+    assert (gap.reason, gap.step) == (GapReason.CONTAINER, left.number)
+    assert "--env=LD_PRELOAD=/.probe/libprobe.so" in gap.remedy
 
 
 @pytest.mark.slow
@@ -187,7 +274,16 @@ def test_what_is_asked_of_other_engines(engine: str, nextflow: Path, home: Path,
     done = start(nextflow, home, directory, "run", "main.nf", **more)
     assert done.returncode == 0, done.stdout + done.stderr
     workflow = newest("nextflow")
-    assert observed(workflow) == (4, 4)
+    assert observed(workflow) == (4, 4), [
+        (
+            s.name,
+            s.attempt,
+            s.status,
+            s.declaration and s.declaration.facts.get("work_dir"),
+            s.declaration and s.declaration.facts.get("runs_command"),
+        )
+        for s in workflow.graph.steps
+    ]
     sorting = next(one for one in workflow.graph.steps if one.name.startswith("INSIDE") and one.attempt == 2)
     assert "undeclared.txt" in workflow.touched(sorting, READS)
     first, second, third = (line.split("\0") for line in (tools / "calls").read_text().splitlines())
@@ -254,10 +350,10 @@ def test_images_of_other_kinds(
     (made,) = directory.glob("work/*/*/out.txt")
     assert made.read_text() == "b\na\n"
     if kind == "musl":
-        assert not gaps(workflow)
+        assert not workflow.graph.gaps
         assert "words.txt" in workflow.reads("COPY")
     else:
-        assert [gap.reason for gap in gaps(workflow)] == [GapReason.CONTAINER]
+        assert [gap.reason for gap in workflow.graph.gaps] == [GapReason.CONTAINER]
 
 
 NARROW = """

@@ -177,3 +177,45 @@ def test_tasks_that_were_aborted_are_kept(around: dict[str, str], tmp_path: Path
     assert long.get("aborted") is True or long.get("failed") is True, long
     assert any(one.step == workflow.step("LONG").number for one in workflow.graph.execs)
     assert workflow.graph.run.facts["success"] is False
+
+
+LAZY = """process BUILT {
+    conda { "bioconda::bwa=0.7.$number" }
+    spack "$projectDir/prefix-${number}"
+    label 'small'
+
+    input:
+    val number
+
+    output:
+    stdout
+
+    script:
+    'echo built'
+}
+
+workflow { BUILT(channel.of(1, 2)) }
+"""
+
+
+def test_directives_that_depend_on_the_task_are_told_as_it_got_them(
+    around: dict[str, str], tmp_path: Path
+) -> None:
+    """Conda is off and so only told; `spack` is a stand-in that activates nothing: none was at hand."""
+    directory = write(
+        tmp_path / "w",
+        {"main.nf": LAZY, "nextflow.config": "spack.enabled = true\n", "tools/spack": "#!/bin/sh\n"},
+    )
+    (directory / "tools/spack").chmod(0o755)
+    for number in (1, 2):
+        (directory / f"prefix-{number}").mkdir()
+    path = f"{directory / 'tools'}:{os.environ['PATH']}"
+    workflow, done = record(["nextflow", "run", "main.nf"], directory, **around, PATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for number in (1, 2):
+        told = facts(workflow, f"BUILT ({number})")
+        own = told["values"]["number"]  # in whatever order the tasks came
+        assert told["directives"]["conda"] == f"bioconda::bwa=0.7.{own}"
+        assert told["directives"]["spack"] == told["spack"] == f"{directory}/prefix-{own}"
+        assert told["directives"]["label"] == ["small"]
+        assert "conda" not in told  # it was not used

@@ -171,9 +171,10 @@ def test_a_container_that_was_started_is_none() -> None:
     assert found(run.graph()) == []
 
 
-def test_a_program_of_the_host_inside_a_container() -> None:
+@pytest.mark.parametrize("started_by", [{}, {"container_engine": "podman"}])
+def test_a_program_of_the_host_inside_a_container(started_by: dict[str, object]) -> None:
     run = Building()
-    step = run.step("map", outputs=[b"/w/out"], facts={"container": "bwa:1"})
+    step = run.step("map", outputs=[b"/w/out"], facts={"container": "bwa:1", **started_by})
     starter = run.exec(b"/usr/bin/podman", step=step)
     shell = run.exec(b"/container:bwa:1/bin/sh", step=step, parent=run._graph.execs[starter].process)
     for program in (b"/container:bwa:1/usr/bin/bwa", b"/w/bin/own", b"/opt/tools/samtools"):

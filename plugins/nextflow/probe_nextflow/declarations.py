@@ -24,6 +24,7 @@ _RUN = (
     "project_dir",
 )  # fmt: skip
 _OF_TASK = "directives."
+Untold = str | tuple[str, str]  # what could not be told, maybe with what to do
 _FATAL = ("TERMINATE", "FINISH")  # what Nextflow did about a failed task
 
 
@@ -40,7 +41,7 @@ class Reading:
     published: list[dict[str, Any]] = field(default_factory=list)
     outputs: list[dict[str, Any]] = field(default_factory=list)
     complete: dict[str, Any] = field(default_factory=dict)
-    gaps: list[str] = field(default_factory=list)
+    gaps: list[Untold] = field(default_factory=list)
 
 
 def declared(run_folder: Path) -> Declared | None:
@@ -50,7 +51,7 @@ def declared(run_folder: Path) -> Declared | None:
         return None
     steps: list[Declaration] = []
     facts: list[dict[str, Any]] = []
-    gaps: list[str] = []
+    gaps: list[Untold] = []
     for file in sorted(folder.glob("*.jsonl")):
         reading = _read(file)
         steps += _steps(reading)
@@ -62,13 +63,14 @@ def declared(run_folder: Path) -> Declared | None:
 def _read(file: Path) -> Reading:
     who = f"Nextflow process {file.stem}"
     lines, gaps = declared_lines(file, who)
-    reading = Reading(gaps=gaps)
+    reading = Reading(gaps=[*gaps])
     for line in lines:
         if not _take(line, reading):
             reading.gaps.append(f"a line that {who} wrote cannot be understood")
     reading.gaps += _collecting(reading.operators)
     if reading.run and not reading.complete:
-        reading.gaps.append(f"{who} did not tell how the workflow ended")
+        remedy = "nothing is needed: what it told before it ended is kept"
+        reading.gaps.append((f"{who} did not tell how the workflow ended", remedy))
     return reading
 
 
@@ -93,6 +95,8 @@ def _take(line: Any, reading: Reading) -> bool:
             pass  # the task that it is about tells so itself
         case {"note": "complete"}:
             reading.complete = line
+        case {"note": "gap", "text": str(text), "remedy": str(remedy)}:
+            reading.gaps.append((text, remedy))
         case {"note": "gap", "text": str(text)}:
             reading.gaps.append(text)
         case _:
@@ -100,14 +104,16 @@ def _take(line: Any, reading: Reading) -> bool:
     return True
 
 
-def _collecting(operators: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _collecting(operators: Iterable[Mapping[str, Any]]) -> Iterator[Untold]:
     """Name what Nextflow's own process writes without a word to anybody: its reads belong to all of it."""
     for one in operators:
         names = [name for name in one.get("from", ()) if isinstance(name, str)]
         source = f"results of {' and '.join(names)}" if names else "no task's results"
         yield (
             f"{one.get('operator')} ({source}) is carried out by Nextflow's own process: which of the files"
-            " that it read went into which that it wrote is not told apart"
+            " that it read went into which that it wrote is not told apart",
+            "where it matters, let a process do it: `input: path files`, given by .collect(),"
+            " and `cat $files > all.txt` as its script",
         )
 
 

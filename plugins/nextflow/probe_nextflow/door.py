@@ -43,32 +43,46 @@ def opened(command: Sequence[bytes], run_folder: Path, environment: Mapping[byte
     """Prepare a command line of Nextflow. Only ``run`` starts tasks; other commands stay as they are."""
     if b"run" not in command[1:]:
         return Preparation(tuple(command))
-    reason = _hindrance(command[0], environment)
-    if reason is not None:
-        return _without_plugin(command, run_folder, reason)
+    hindrance = _hindrance(command[0], environment)
+    if hindrance is not None:
+        return _without_plugin(command, run_folder, *hindrance)
     added = {_DEFAULT: _plugins(command, environment), b"NXF_HOME": os.fsencode(home_folder(environment))}
     return Preparation(tuple(command), added)
 
 
-def _hindrance(program: bytes, environment: Mapping[bytes, bytes]) -> str | None:
-    """Tell why the plugin cannot be used; None when it is installed."""
+def _hindrance(program: bytes, environment: Mapping[bytes, bytes]) -> tuple[str, str] | None:
+    """Tell why the plugin cannot be used, and what to do; None when it is installed."""
     if environment.get(_DEFAULT) == b"false":
-        return "NXF_PLUGINS_DEFAULT=false forbids plugins that the configuration does not name"
+        return (
+            "NXF_PLUGINS_DEFAULT=false forbids plugins that the configuration does not name",
+            "unset NXF_PLUGINS_DEFAULT for the recording",
+        )
     allowed = environment.get(_ALLOWED)
     if allowed is not None and not re.search(rb"(^|,)nf-probe(@|,|$)", allowed):
-        return f"NXF_PLUGINS_ALLOWED does not name {PLUGIN}"
+        return f"NXF_PLUGINS_ALLOWED does not name {PLUGIN}", f"add {PLUGIN} to NXF_PLUGINS_ALLOWED"
     if not JAR.exists():
-        return f"this installation of PROBE lacks {PLUGIN} (it was built without Maven)"
+        return (
+            f"this installation of PROBE lacks {PLUGIN} (it was built without Maven)",
+            "install PROBE from a wheel, or build it where Maven and a JDK are",
+        )
     path, launcher = _launcher(program, environment)
     if forced := _FORCES.search(launcher):
-        return f"{path} sets {forced[1].decode()} itself"
+        name = forced[1].decode()
+        return f"{path} sets {name} itself", f"let it keep a {name} that is set already: ${{{name}:-…}}"
     version = _version(path, launcher, environment)
     if version is not None and version < OLDEST:
-        return f"Nextflow {version[0]}.{version[1]:02} is older than 25.04, which {PLUGIN} needs"
+        return (
+            f"Nextflow {version[0]}.{version[1]:02} is older than 25.04, which {PLUGIN} needs",
+            "record with Nextflow 25.04 or newer (NXF_VER=25.04.4)",
+        )
     try:
         install(environment)
     except OSError as error:
-        return f"{PLUGIN} cannot be installed in {error.filename or 'the plugins folder'}: {error.strerror}"
+        place = error.filename or "the plugins folder"
+        return (
+            f"{PLUGIN} cannot be installed in {place}: {error.strerror}",
+            "let NXF_HOME (or NXF_PLUGINS_DIR) name a folder that you may write to",
+        )
     return None
 
 
@@ -163,12 +177,13 @@ def _said(text: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _without_plugin(command: Sequence[bytes], run_folder: Path, reason: str) -> Preparation:
+def _without_plugin(command: Sequence[bytes], run_folder: Path, reason: str, remedy: str) -> Preparation:
     """Give every task's processes the task's name by a configuration file, and leave the reason as a gap."""
     folder = run_folder / "declarations" / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = f"{reason}; of Nextflow's tasks only their names are known"
-    (folder / "without-plugin.jsonl").write_text(json.dumps({"note": "gap", "text": text}) + "\n")
+    line = {"note": "gap", "text": text, "remedy": remedy}
+    (folder / "without-plugin.jsonl").write_text(json.dumps(line) + "\n")
     if b"-C" in command:
         return Preparation(tuple(command), notes=(text,))  # the user said which configuration alone counts
     file = folder / "probe.config"

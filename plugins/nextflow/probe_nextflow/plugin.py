@@ -30,6 +30,7 @@ _WITHOUT_CONTAINER = (
     "switch an engine on for process {process}: docker.enabled = true (or podman, apptainer …) in"
     " nextflow.config, or -with-docker"
 )
+_OF_HOST = "bring {name!r} along in the image that process {process} names, and no longer from the host"
 _OUTSIDE = "name what brings {name!r} in the conda or spack directive of process {process}"
 
 
@@ -62,7 +63,8 @@ class Nextflow:
         facts = step.declaration.facts
         sentence = _SENTENCES.get(finding.lint)
         if finding.lint == "outside-environment":
-            sentence = _WITHOUT_CONTAINER if finding.path is None else _OUTSIDE
+            contained = _OF_HOST if facts.get("container_engine") else _OUTSIDE
+            sentence = contained if finding.path else _WITHOUT_CONTAINER
         if sentence is None:
             return None
         module = facts.get("module")

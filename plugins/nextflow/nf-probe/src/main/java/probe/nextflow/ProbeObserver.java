@@ -88,7 +88,9 @@ final class ProbeObserver implements TraceObserverV2 {
             TaskRun task = event.getHandler().getTask();
             if (surroundings != null && !surroundings.enter(task)) {
                 write("gap", Map.of("key", Tasks.key(task), "text", task.lazyName()
-                        + " was not given the recorder: its container engine, or its own options, leave no room"));
+                        + " was not given the recorder: its container engine, or its own options, leave no room",
+                        "remedy", "take LD_PRELOAD out of its containerOptions, or run it with docker, podman,"
+                        + " singularity, apptainer or charliecloud"));
             }
         });
     }
