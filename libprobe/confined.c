@@ -16,6 +16,8 @@ WRAPPER(int, prctl, (int option, ...))
     if (!next)
         return no_such_call();
     int on = recording();
+    if (on && option == SET_SECCOMP)
+        log_arm();
     int result = next(option, a, b, c, d);
     if (on && option == SET_SECCOMP && result == 0)
         kernel_closed = 1;

@@ -20,12 +20,10 @@ struct hashes {
     uint64_t folder, path;
 };
 
-static struct hashes hash_path(uint64_t directory, const char *path, size_t length)
+static struct hashes hash_path(uint64_t directory, const char *path, size_t length, size_t folder_length)
 {
     uint64_t seed = path[0] == '/' ? 1 : hash_word(process.place + 2, directory);
-    struct hashes hashes = {length, 0, 0};
-    while (hashes.folder_length && path[hashes.folder_length - 1] != '/')
-        hashes.folder_length--;
+    struct hashes hashes = {folder_length, 0, 0};
     hashes.folder = hash_bytes(seed, path, hashes.folder_length);
     hashes.path = hash_bytes(hashes.folder, path + hashes.folder_length, length - hashes.folder_length);
     return hashes;
@@ -39,7 +37,7 @@ static uint64_t variant(uint8_t kind, uint16_t detail, uint8_t error)
     return (uint64_t)bits | (uint64_t)(kind - PROBE_READ) << 4 | (uint64_t)error << 6;
 }
 
-static struct fold *set_of(uint64_t path_hash) { return &own->folds[path_hash % SETS * WAYS]; }
+static struct fold *set_of(uint64_t path_hash) { return &own_pages.folds[path_hash % SETS * WAYS]; }
 
 static struct probe_access *frame_of(uint64_t packed)
 {
@@ -93,7 +91,7 @@ static void remember(struct fold *slot, uint64_t hash, const void *frame, const 
     __atomic_store_n(&slot->packed, packed, __ATOMIC_RELEASE);
 }
 
-static struct folder *folder_of(uint64_t hash) { return &own->folders[hash % PROBE_FOLDER_SLOTS]; }
+static struct folder *folder_of(uint64_t hash) { return &own_pages.folders[hash % PROBE_FOLDER_SLOTS]; }
 
 static const void *known_folder(uint64_t hash)
 {
@@ -143,12 +141,15 @@ static struct probe_access *claim_whole(uint8_t kind, int at, uint64_t directory
 
 void fold_access(uint8_t kind, uint16_t detail, uint8_t error, uint64_t directory, const char *path)
 {
-    size_t length = path_length(path);
-    if (length >= PROBE_PATH_MAX) {
+    log_arm();
+    size_t folder_length, length = path_measure(path, &folder_length);
+    if (unlikely(length >= PROBE_PATH_MAX)) {
         length = PROBE_PATH_MAX - 1;
+        if (folder_length > length)
+            folder_length = 0;
         detail |= PROBE_CUT;
     }
-    struct hashes hashes = hash_path(directory, path, length);
+    struct hashes hashes = hash_path(directory, path, length, folder_length);
     uint64_t hash = hashes.path >> VARIANT_BITS << VARIANT_BITS | variant(kind, detail, error);
     struct fold *slot;
     int same;
@@ -180,7 +181,10 @@ void fold_access(uint8_t kind, uint16_t detail, uint8_t error, uint64_t director
 
 void fold_forget(uint64_t directory, const char *path)
 {
-    struct fold *set = set_of(hash_path(directory, path, path_length(path)).path);
+    if (!process.armed)
+        return; /* nothing is remembered yet */
+    size_t folder_length, length = path_measure(path, &folder_length);
+    struct fold *set = set_of(hash_path(directory, path, length, folder_length).path);
     for (int way = 0; way < WAYS; way++)
         if (set[way].packed)
             __atomic_store_n(&set[way].packed, 0, __ATOMIC_RELAXED);

@@ -1,24 +1,34 @@
 /* The hash of texts: of paths that repeat, of environments, of lists of libraries. */
 #include "log.h"
 
-uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t size)
+static inline uint64_t word_of(const char *bytes)
 {
     uint64_t word;
-    for (; size >= 8; size -= 8, bytes += 8) {
-        __builtin_memcpy(&word, bytes, 8);
-        hash = hash_word(hash, word);
+    __builtin_memcpy(&word, bytes, 8);
+    return word;
+}
+
+static inline uint64_t half_of(const char *bytes)
+{
+    uint32_t word;
+    __builtin_memcpy(&word, bytes, 4);
+    return word;
+}
+
+/* The last word overlaps the one before: a branch for each size of the rest is dearer, it cannot be foreseen. */
+uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t size)
+{
+    uint64_t word = 0;
+    if (size >= 8) {
+        const char *last = bytes + size - 8;
+        for (; bytes < last; bytes += 8)
+            hash = hash_word(hash, word_of(bytes));
+        word = word_of(last);
+    } else if (size >= 4) {
+        word = half_of(bytes) << 32 | half_of(bytes + size - 4);
+    } else if (size) {
+        word = (uint64_t)(unsigned char)bytes[0] << 16 | (uint64_t)(unsigned char)bytes[size / 2] << 8 |
+               (unsigned char)bytes[size - 1];
     }
-    uint32_t four = 0;
-    uint16_t two = 0;
-    word = (uint64_t)size << 56;
-    if (size & 4) {
-        __builtin_memcpy(&four, bytes, 4);
-        bytes += 4;
-    }
-    if (size & 2) {
-        __builtin_memcpy(&two, bytes, 2);
-        bytes += 2;
-    }
-    word |= (uint64_t)four << 24 | (uint64_t)two << 8 | (size & 1 ? (unsigned char)*bytes : 0);
-    return hash_word(hash, word);
+    return hash_word(hash_word(hash, word), size); /* twice: the last byte is to reach the lowest bits */
 }

@@ -10,14 +10,6 @@
 
 #define DEEPBIND 8 /* RTLD_DEEPBIND */
 
-#define FOUND(NAME, TYPE)                                          \
-    (__extension__({                                               \
-        static TYPE *found;                                        \
-        if (!found)                                                \
-            found = (TYPE *)lookup_next(#NAME);                    \
-        found;                                                     \
-    }))
-
 static void *nothing_loaded(void) { return no_such_call(), NULL; }
 
 static void note_load(const char *path)

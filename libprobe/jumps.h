@@ -5,6 +5,15 @@
 #ifndef PROBE_JUMPS_H
 #define PROBE_JUMPS_H
 
+/* The next definition of any type, looked up once; NULL where there is none. */
+#define FOUND(NAME, TYPE)                                          \
+    (__extension__({                                               \
+        static TYPE *found;                                        \
+        if (!found)                                                \
+            found = (TYPE *)lookup_next(#NAME);                    \
+        found;                                                     \
+    }))
+
 #define JUMP_TARGET __attribute__((visibility("hidden"), used))
 
 #if defined(__x86_64__)

@@ -25,6 +25,8 @@ static __thread struct {
     uint32_t tid;  /* in this exec */
 } thread;
 
+#define WIPE_ON_FORK 18 /* MADV_WIPEONFORK, Linux 4.14 */
+
 static int usable(const struct probe_segment *segment, uint64_t size)
 {
     return bytes_equal(segment->magic, "PROBESEG", 8) && segment->version == PROBE_VERSION &&
@@ -184,6 +186,8 @@ static struct probe_block *claim_units(uint32_t bytes, uint64_t *id)
 
 static int64_t ask_for_time(void)
 {
+    if (process.held)
+        return process.held;
     if (process.vdso && (++process.asked > ASKED_MOST || kernel_closed)) {
         process.clock = (int (*)(int, struct timespec *))lookup_in_vdso(process.vdso, VDSO_CLOCK);
         process.vdso = 0;
@@ -224,7 +228,7 @@ static int new_block(size_t frame)
     block->pid = own->pid;
     block->exec = own->exec;
     if (thread.exec != block->exec)
-        thread.tid = (uint32_t)kernel_thread();
+        thread.tid = first && !process.exec ? own->pid : (uint32_t)kernel_thread();
     block->tid = thread.tid;
     block->base = log_now();
     __atomic_store_n(&block->magic, PROBE_BLOCK_MAGIC, __ATOMIC_RELEASE);
@@ -234,15 +238,34 @@ static int new_block(size_t frame)
     if (first) {
         uint64_t parent = process.exec;
         process.exec = id;
+        process.held = block->base; /* what is noted of a start has one time */
         start_announce(parent);
+        process.held = 0;
     }
     return 1;
+}
+
+/*
+ * May be met by several threads and signal handlers at once, and by vfork children: all store the same.
+ * An emulator (qemu-user 7.2) takes the wish for a mere hint and says yes; it gives no vDSO either (start.c).
+ * Once the kernel is closed to us a child is not told from its parent.
+ */
+void log_arm(void)
+{
+    if (likely(__atomic_load_n(&process.armed, __ATOMIC_ACQUIRE)) || kernel_closed)
+        return;
+    if (KERNEL(madvise, &own_pages, sizeof own_pages, WIPE_ON_FORK, 0) != 0)
+        process.ask_pid = 1;
+    if (own != &own_pages.this)
+        own_pages.this = process.unarmed;
+    __atomic_store_n(&process.this_exec, &own_pages.this, __ATOMIC_RELEASE);
+    __atomic_store_n(&process.armed, 1, __ATOMIC_RELEASE);
 }
 
 static struct probe_block *current_block(void)
 {
     if (unlikely(process.ask_pid) && own->pid && own->pid != (uint32_t)kernel_pid())
-        bytes_clear(own, sizeof *own);
+        bytes_clear(&own_pages, sizeof own_pages);
     uint64_t exec = __atomic_load_n(&own->exec, __ATOMIC_RELAXED);
     return exec && thread.exec == exec ? thread.block : NULL;
 }

@@ -4,7 +4,9 @@
  * its size has been stored negative. So threads, signal handlers and vfork children
  * may all write at any time, and a killed process loses at most its torn frame.
  * A fork child is found by a page that the kernel wipes at fork: its first note makes
- * it an exec of its own (FORKED). Nothing is done for a child that notes nothing.
+ * it an exec of its own (FORKED). Nothing is done for a child that notes nothing. The wish
+ * for wiped pages and the first store into them cost a start some microseconds, so they
+ * wait for the first access or fork (log_arm); many a program has neither.
  */
 #ifndef PROBE_LOG_H
 #define PROBE_LOG_H
@@ -34,13 +36,17 @@ struct folder {
     uint64_t check;
 };
 
-/* Wiped in fork children by the kernel, shared with vfork children. Whole pages. */
 struct this_exec {
     uint64_t exec;      /* block.exec of our frames; 0 = a fork child that noted nothing yet */
     uint32_t pid;       /* of the process that has this exec */
     uint32_t described; /* the descriptors 0..2 of a fork child have been noted */
     uint32_t said;      /* what is noted once per exec: GAPs (raw.c), libc's own files (databases.c) */
     uint32_t ended;     /* EXIT has been written */
+};
+
+/* Wiped in fork children by the kernel, shared with vfork children. Whole pages. */
+struct wiped {
+    struct this_exec this;
     uint64_t directories[PROBE_DIRECTORY_SLOTS]; /* keys already named; lowest bit: not to be noted */
     struct folder folders[PROBE_FOLDER_SLOTS];
     struct fold folds[PROBE_FOLD_SLOTS] __attribute__((aligned(64))); /* four in a line of the cache */
@@ -50,6 +56,9 @@ enum state { STATE_NEW, STATE_STARTING, STATE_ON, STATE_OFF };
 
 struct process {
     int state;                    /* enum state */
+    int armed;                    /* own_pages are wiped in fork children, and `own` stands there */
+    struct this_exec *this_exec;  /* process.unarmed, or own_pages.this */
+    struct this_exec unarmed;     /* until log_arm */
     int full;                     /* frames still to lose before another segment is asked for */
     int ask_pid;                  /* an old kernel or an emulator: no wiped page, ask for the pid at every frame */
     uint32_t place;               /* counts changes of directory, so that folds of relative paths end */
@@ -61,6 +70,7 @@ struct process {
     uintptr_t vdso;               /* where the kernel mapped it, 0 = nowhere */
     int (*clock)(int clock, struct timespec *to); /* the vDSO's, once it is worth it, or NULL */
     uint32_t asked;               /* how often the kernel was asked for the time */
+    int64_t held;                 /* the time, while a start is noted; 0 = ask */
     char *const *environment;     /* as the program got it, at start */
     int elsewhere;                /* the root or the mounts were changed: our files may be out of reach */
     int loaded;                   /* dlopen was asked for */
@@ -74,8 +84,8 @@ struct process {
 };
 
 extern struct process process __attribute__((visibility("hidden")));
-extern struct this_exec own_pages __attribute__((visibility("hidden")));
-#define own (&own_pages)
+extern struct wiped own_pages __attribute__((visibility("hidden")));
+#define own (process.this_exec)
 
 int start(void);
 
@@ -91,6 +101,9 @@ PROBE_INLINE int recording(void)
 /* Maps the newest segment of this host in process.folder, makes it when there is none. 0 or -errno. */
 int log_open(void);
 int64_t log_now(void);
+
+/* Before own_pages' tables are used, and before the process forks. */
+void log_arm(void);
 
 /* Makes a fork child that noted nothing yet an exec. */
 void log_announce(void);
@@ -119,19 +132,39 @@ PROBE_INLINE uint64_t hash_word(uint64_t hash, uint64_t word)
 
 uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t size);
 
+#define EACH_BYTE 0x0101010101010101u
+#define LITTLE_ENDIAN_ONLY _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a text's first byte is the lowest")
+
 /* strlen, eight bytes a step; reads no word that holds no byte of the text. */
 PROBE_INLINE size_t path_length(const char *text)
 {
-    const char *at = text;
-    for (; (uintptr_t)at & 7; at++)
-        if (!*at)
-            return (size_t)(at - text);
-    for (;; at += 8) {
-        uint64_t word = *(const uint64_t *)(const void *)at;
-        uint64_t zero = (word - 0x0101010101010101u) & ~word & 0x8080808080808080u;
+    LITTLE_ENDIAN_ONLY;
+    const uint64_t *at = (const uint64_t *)((uintptr_t)text & ~(uintptr_t)7);
+    uint64_t word = *at | ((1ull << ((uintptr_t)text & 7) * 8) - 1), zero; /* what is before it is no end */
+    while (!(zero = (word - EACH_BYTE) & ~word & EACH_BYTE << 7))
+        word = *++at;
+    return (size_t)((const char *)at - text) + (size_t)(__builtin_ctzll(zero) >> 3);
+}
+
+/* The same, and how much of it is the folder: through the last slash. */
+PROBE_INLINE size_t path_measure(const char *text, size_t *folder)
+{
+    const uint64_t *at = (const uint64_t *)((uintptr_t)text & ~(uintptr_t)7);
+    uint64_t word = *at | ((1ull << ((uintptr_t)text & 7) * 8) - 1), zero, slash;
+    const char *behind = text;
+    for (;; word = *++at) {
+        uint64_t other = word ^ EACH_BYTE * '/';
+        slash = ~(((other & EACH_BYTE * 0x7f) + EACH_BYTE * 0x7f) | other) & EACH_BYTE << 7;
+        zero = (word - EACH_BYTE) & ~word & EACH_BYTE << 7;
         if (zero)
-            return (size_t)(at - text) + (size_t)(__builtin_ctzll(zero) >> 3);
+            slash &= (zero & -zero) - 1;
+        if (slash)
+            behind = (const char *)at + (8 - (__builtin_clzll(slash) >> 3));
+        if (zero)
+            break;
     }
+    *folder = (size_t)(behind - text);
+    return (size_t)((const char *)at - text) + (size_t)(__builtin_ctzll(zero) >> 3);
 }
 
 /* Copies `size` bytes and a NUL; the end. */

@@ -54,7 +54,8 @@ static __attribute__((noinline)) uint64_t directory_key(int at) /* apart: needs 
     uint64_t key = hash_word(hash_word(PROBE_DIRECTORY, status.st_dev), status.st_ino) | 3;
     if (!own->exec)
         log_announce(); /* the table is this exec's */
-    uint64_t *slot = &own->directories[key >> 8 & (PROBE_DIRECTORY_SLOTS - 1)];
+    log_arm();
+    uint64_t *slot = &own_pages.directories[key >> 8 & (PROBE_DIRECTORY_SLOTS - 1)];
     if ((*slot | 1) == key)
         return *slot & 1 ? 0 : key;
     char *end = text_append(name, name + sizeof name, "/proc/self/fd/");

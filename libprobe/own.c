@@ -3,4 +3,4 @@
  */
 #include "log.h"
 
-struct this_exec own_pages __attribute__((section(".bss.own")));
+struct wiped own_pages __attribute__((section(".bss.own")));

@@ -7,6 +7,7 @@
 #include "wrap.h"
 
 #define IO_URING_SETUP 425
+#define CLONE3 435
 #define OPENAT2 437
 
 typedef long raw_call(long number, long a, long b, long c, long d, long e, long f);
@@ -78,6 +79,10 @@ static int is_noted(long number)
 static void note_gaps(long number)
 {
     switch (number) {
+#ifdef SYS_fork
+    case SYS_fork: case SYS_vfork:
+#endif
+    case SYS_clone: case CLONE3: log_arm(); break;
     case IO_URING_SETUP: note_gap_once(SAID_RING, PROBE_IO_URING, "io_uring_setup"); break;
     case SYS_linkat: note_gap_once(SAID_LINK, PROBE_RAW_CALL, "syscall linkat"); break;
     case SYS_symlinkat: note_gap_once(SAID_SYMLINK, PROBE_RAW_CALL, "syscall symlinkat"); break;
@@ -124,6 +129,8 @@ JUMP_TARGET void *before_syscall(long number)
         return (void *)next;
     if (number == SYS_execve || number == SYS_execveat)
         return (void *)raw_execve;
+    if (number == SYS_seccomp)
+        log_arm(); /* afterwards it may be refused */
     if (is_noted(number))
         return (void *)noted_call;
     note_gaps(number);

@@ -10,7 +10,6 @@
 #include "note.h"
 #include "watch/watch.h"
 
-#define WIPE_ON_FORK 18 /* MADV_WIPEONFORK, Linux 4.14 */
 #define STACK_MOST (1l << 27) /* in words */
 #define ARGUMENTS_MOST (128u << 10)
 
@@ -126,16 +125,9 @@ static void name_ourselves(char **environment)
         name_by_variable(environment);
 }
 
-/* An emulator (qemu-user 7.2) takes the wish for a mere hint and says yes; it gives no vDSO either. */
-static void wipe_on_fork(void)
-{
-    if (KERNEL(madvise, own, sizeof *own, WIPE_ON_FORK, 0) != 0 || !process.vdso)
-        process.ask_pid = 1;
-    __atomic_store_n(&own->exec, 0, __ATOMIC_RELAXED); /* written before it is read: one fault instead of two */
-}
-
 static int begin(char **environment)
 {
+    process.this_exec = &process.unarmed;
     lookup_open();
     if (!environment || !read_environment(environment))
         return off();
@@ -148,7 +140,10 @@ static int begin(char **environment)
     if (!process.preload[0] || log_open() != 0)
         return off();
     watch_hello(process.folder); /* who watches this process need not write what we write */
-    wipe_on_fork();
+    if (!process.vdso) { /* an emulator, see log_arm */
+        process.ask_pid = 1;
+        log_arm();
+    }
     process.environ_id = environ_hash(environment);
     log_announce();
     __atomic_store_n(&process.state, STATE_ON, __ATOMIC_RELEASE);
@@ -255,7 +250,7 @@ static void note_start(uint64_t parent)
     note->environ = process.environ_id;
     note->libraries = process.libraries_id;
     note->arguments = count;
-    note->uid = (uint32_t)KERNEL(getuid, 0, 0, 0, 0);
+    note->uid = parent || !birth.arguments ? (uint32_t)KERNEL(getuid, 0, 0, 0, 0) : birth.user;
     char *to = put_text(put_text((char *)(note + 1), program, length), directory, place);
     for (uint32_t i = 0; i < count; i++)
         to = put_text(to, birth.arguments[i], path_length(birth.arguments[i]));

@@ -43,6 +43,7 @@ FILES = {
     "spawns.c": "the program, with its child",
     "ends.c": "the end of a process, its times and memory",
     "jumps.c": "before the call, which is then jumped to",
+    "forks.c": "the child; of one that is jumped to the child itself tells, by its first note",
     "confined.c": "that the program confines itself",
 }
 

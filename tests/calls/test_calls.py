@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
-from calls.frames import lost
-from calls.recorded import PROGRAMS, make_run, program, record, told
+from calls.frames import frames, lost
+from calls.recorded import PROGRAMS, Recorded, make_run, program, record, told
 
 FAMILIES = sorted(path.stem for path in PROGRAMS.glob("*.expected"))
 BUILDS = {
@@ -111,6 +112,28 @@ def test_threads_signals_and_forks(tmp_path: Path) -> None:
     codes = sorted(frame.more["status"] >> 8 for frame in recorded.of("EXIT") if frame.exec != parent.exec)
     assert codes == list(range(30))
     assert any(frame.path == "/etc/passwd" for frame in recorded.of("READ"))
+
+
+@pytest.mark.parametrize("build", ["plain", "musl"])
+@pytest.mark.parametrize("way", ["fork", "clone", "syscall", "forkpty", "daemon", "vfork"])
+def test_child_before_any_access(way: str, build: str, tmp_path: Path, needs) -> None:
+    """What tells a child from its parent is made ready only by then; a vfork child counts as its parent."""
+    recorded = record([built("unarmed", build, needs), way], tmp_path)
+    for _ in range(100):
+        if recorded.of("EXIT"):
+            break
+        time.sleep(0.05)  # the daemon is nobody's child
+        recorded = Recorded(recorded.folder, recorded.result, frames(recorded.folder))
+    (parent,) = recorded.of("START")
+    (child,) = recorded.of("FORKED") or [parent]
+    assert (child is parent) == (way == "vfork")
+    reads = {frame.path: frame.exec for frame in recorded.of("READ")}
+    expected = {"/etc/hostname": child.exec, "/etc/passwd": parent.exec}
+    if way == "daemon":
+        del expected["/etc/passwd"]
+    assert reads == expected
+    ended = sorted(frame.exec for frame in recorded.of("EXIT"))
+    assert ended == ([child.exec] if way == "daemon" else sorted({parent.exec, child.exec}))
 
 
 def test_closed_descriptors_and_the_next_segment(tmp_path: Path) -> None:
