@@ -144,9 +144,7 @@ def test_the_launcher_starts_nothing_where_somebody_is_at_it(tmp_path: Path) -> 
         "lock = os.open(os.environ['PROBE_RUN'] + '/taking-in', os.O_RDWR | os.O_CREAT)\n"
         "fcntl.flock(lock, fcntl.LOCK_EX)\nif os.fork(): os._exit(0)\ntime.sleep(1)"
     )
-    done = launch(
-        [*LARGE[:2], f"{LOOKS}\n{holds}"], tmp_path, "-v"
-    )
+    done = launch([*LARGE[:2], f"{LOOKS}\n{holds}"], tmp_path, "-v")
     assert done.stderr == b""
     assert not (tmp_path / "told").exists()
     assert len(spool().runs()) == 1
@@ -203,7 +201,7 @@ def test_a_taker_that_is_killed_loses_nothing(tmp_path: Path, takers: list[int])
     assert not folder.path.exists()
 
 
-def test_what_cannot_be_taken_in_is_told_by_doctor(tmp_path: Path) -> None:
+def test_what_cannot_be_taken_in_is_told_by_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = tmp_path / "text"
     wrong.write_text("no history")
     command = [BIN / "probe", "--history", wrong.name, "record", "-q", "--", *LARGE]
@@ -214,6 +212,7 @@ def test_what_cannot_be_taken_in_is_told_by_doctor(tmp_path: Path) -> None:
         time.sleep(0.05)
     (folder,) = spool().runs()
     assert str(folder.path) in said[0]
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # no engines, whose versions take long to ask
     doctor = subprocess.run([BIN / "probe", "doctor"], capture_output=True, check=False, text=True)
     assert "taking in" in doctor.stdout
     assert "is not a history" in doctor.stdout
