@@ -16,7 +16,6 @@ import collections
 import datetime
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import packages
+from proofs import TRACED
 
 from workflows import Workflow, contents, newest, run
 
@@ -34,8 +34,6 @@ TWENTY = (
     *("bzip2", "byacc", "catdoc", "clzip", "cpulimit", "ed", "fatsort", "figlet", "hdparm", "lunzip"),
     *("ncompress", "par", "pdlzip", "pmccabe", "schedtool", "sl", "tinyscheme", "tree", "unifdef", "zlib"),
 )
-# GNU make 4.3 says what a target is updated for; 4.4 in other words.
-_TRACED = re.compile(r"^(?:\S+:\d+|<builtin>): (?:update )?target '(.*?)' (?:does not exist|due to: )", re.M)
 
 
 def main() -> int:
@@ -65,7 +63,7 @@ def compared(package: str, folder: Path) -> dict[str, Any]:
     """Build a package four times, always in one place: compilers write it into what they make."""
     place = folder / "build"
     plain = [_built(package, place, "-j2") for _ in range(2)]
-    traced = collections.Counter(_TRACED.findall(_made(package, place, "--trace").stdout))
+    traced = collections.Counter(TRACED.findall(_made(package, place, "--trace").stdout))
     said, files, workflow = _recorded(package, place)
     unstable = {name for name in plain[0][1] if plain[0][1][name] != plain[1][1].get(name)}
     told = steps(workflow)
