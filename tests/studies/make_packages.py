@@ -103,7 +103,7 @@ def _round(
     wanted = seeds.expected(seeded, before, after, headers)
     wanted |= {one for one in raced if one.lint == "written-twice"}  # others are wanted as undeclared inputs
     found = set(after.findings) - (set(before.findings) - wanted)
-    wanted -= proofs.harmless(place, wanted)
+    wanted -= proofs.harmless(place, wanted, is_one_make=after.is_one_make)
     besides = found - wanted
     true = proofs.at_once(place, besides)
     kinds = {one.fault: _kind(one, raced) for one in seeded.races}

@@ -48,6 +48,14 @@ class Built:
     workflow: Workflow | None = None
     findings: dict[Fault, Finding] = field(default_factory=dict)
 
+    @property
+    def is_one_make(self) -> bool:
+        """Tell whether one make in the package's folder made all targets."""
+        assert self.workflow is not None
+        told = [step.declaration for step in self.workflow.graph.steps if step.declaration is not None]
+        here = os.fsencode(self.place)
+        return all(one.facts.get("level") == "0" and one.directory == here for one in told)
+
     def name(self, path: bytes) -> str:
         """Give a path relative to the package."""
         return os.path.relpath(os.fsdecode(path), self.place)

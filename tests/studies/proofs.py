@@ -27,8 +27,6 @@ MOST = 80  # files that are touched for one package
 MARK = '\nstatic const char probe_mark[] __attribute__((used)) = "changed";\n'
 # GNU make 4.3 says what a target is updated for; 4.4 in other words.
 TRACED = re.compile(r"^(?:\S+:\d+|<builtin>): (?:update )?target '(.*?)' (?:does not exist|due to: )", re.M)
-_ENTERED = re.compile(r"make(?:\[\d+\])?: Entering directory '(.*)'")
-_LEFT = re.compile(r"make(?:\[\d+\])?: Leaving directory ")
 HELD_UP = """#!/bin/sh
 case "$*" in *{target}*) ;; *{name}*) sleep {seconds};; esac
 exec /bin/sh "$@"
@@ -92,16 +90,16 @@ def _contested(fault: Fault) -> str:
     return fault.path if fault.lint == "written-twice" else fault.target
 
 
-def harmless(place: Path, seeds: Iterable[Fault]) -> set[Fault]:
+def harmless(place: Path, seeds: Iterable[Fault], *, is_one_make: bool = False) -> set[Fault]:
     """Give the files taken out without harm: touched, make would make the target again, by a chain of rules.
 
-    Make tells what it would do (`make -n`), where it tells that of all these targets when all is to be made,
-    and of none at rest; else it does it.
+    Where it is one make that makes all, it tells what it would do (`make -n`), if that is nothing at rest;
+    else it does it.
     """
     some = _by_path(one for one in seeds if one.lint == "undeclared-input")
     make(place)
     targets = {one.target for faults in some.values() for one in faults}
-    tells = targets <= _would_make(place, "-B") - _would_make(place)
+    tells = is_one_make and not targets & _would_make(place)
     found: set[Fault] = set()
     for path, faults in some.items():
         found |= _made_again(place, path, faults, tells=tells)
@@ -122,18 +120,10 @@ def _made_again(place: Path, path: str, faults: Iterable[Fault], *, tells: bool)
     return {one for one in before if state(place / one.target) != before[one]}
 
 
-def _would_make(place: Path, *words: str) -> set[str]:
+def _would_make(place: Path) -> set[str]:
     """Give the targets whose recipes make says that it would run, relative to ``place``."""
-    told = native(["make", "-n", "-w", "--trace", *words], place).stdout
-    folders, found = [place], set()
-    for line in told.splitlines():
-        if entered := _ENTERED.match(line):
-            folders.append(Path(entered[1]))
-        elif _LEFT.match(line):
-            folders.pop()
-        elif traced := TRACED.match(line):
-            found.add(os.path.relpath(os.path.normpath(folders[-1] / traced[1]), place))
-    return found
+    told = native(["make", "-n", "--trace"], place).stdout
+    return {os.path.normpath(one) for one in TRACED.findall(told)}
 
 
 def _by_touch(place: Path, path: str, faults: Iterable[Fault]) -> dict[Fault, str]:

@@ -74,7 +74,7 @@ def _source(built: Built, target: str) -> str | None:
     """Give the C file that goes into this target and into no other."""
     assert built.workflow is not None
     graph, question = built.workflow.graph, built.workflow.question
-    (number,) = [step.number for step in graph.steps if built.target(step.number) == target]
+    number = next(step.number for step in graph.steps if built.target(step.number) == target)
     read = {graph.versions[one].path for one in question.versions_read(number)}
     own = [path for path in read if path.endswith(b".c") and built.name(path)[:3] != "../"]
     if len(own) != 1:

@@ -74,3 +74,4 @@ def test_faults_are_shown_and_what_is_right_is_not(built: Path) -> None:
 def test_a_file_that_a_chain_leads_to_was_taken_out_without_harm(built: Path) -> None:
     seeds = [Fault("undeclared-input", "user", "two.txt"), Fault("undeclared-input", "user", "one.txt")]
     assert proofs.harmless(built, seeds) == {seeds[1]}
+    assert proofs.harmless(built, seeds, is_one_make=True) == {seeds[1]}
