@@ -59,13 +59,15 @@ PARTS = {
     "nextflow": Part(20, "pipelines run alike, under an older Nextflow too",
                      ("tests/engines/test_nextflow_unchanged.py", "tests/engines/test_nextflow_missing.py"),
                      ("nextflow-pipelines",)),
+    "makes": Part(5, "Makefiles mean the same under GNU make 4.4 (3.82, where one is named)",
+                  ("tests/engines/test_make_semantics.py",)),
     "make-suite": Part(10, "GNU make's own tests, natively and recorded",
                        ("tests/engines/test_make_suite.py",), ("make-suite",)),
     "make-builds": Part(20, "twenty source packages are built as without us",
                         ("tests/engines/test_make_packages.py",), ("make-builds",)),
     "make-check": Part(40, "faults put into the Makefiles of thirty packages and of Lua are named exactly",
                        ("tests/studies", "tests/engines/test_make_check.py"), ("make-check",)),
-    "rest": Part(25, "all other tests, other makes among them", ("tests",)),
+    "rest": Part(25, "all other tests", ("tests",)),
 }  # fmt: skip
 
 
