@@ -36,9 +36,9 @@ class Part:
 
 
 PARTS = {
-    "accesses": Part(2, "ten million accesses in one run cost what the first ones do",
+    "accesses": Part(1, "ten million accesses in one run cost what the first ones do",
                      ("tests/calls/test_many.py",), ("many-accesses",)),
-    "large": Part(5, "time and memory of taking in grow as the run does",
+    "large": Part(2, "time and memory of taking in grow as the run does",
                   ("tests/behaviour/test_large_runs.py",), ("taking-in-large",)),
     "kills": Part(10, "killed programs lose no access that had returned", ("tests/crash/test_kills.py",),
                   ("kills",)),
@@ -48,9 +48,9 @@ PARTS = {
     "fuzz": Part(20, "the reader holds on ten million inputs, and faults put into it are found out",
                  ("tests/fuzz",), ("fuzz",)),
     "properties": Part(15, "2,000 examples of each property", ("tests/property",)),
-    "watching": Part(3, "static programs, Rust's too, are watched whole", ("tests/behaviour/watch",)),
+    "watching": Part(1, "static programs, Rust's too, are watched whole", ("tests/behaviour/watch",)),
     "platforms": Part(10, "AArch64 with musl, and a root made by debootstrap", ("tests/platforms",)),
-    "precision": Part(10, "probe check on ten workflows: nothing missed, nothing wrong",
+    "precision": Part(2, "probe check on ten workflows: nothing missed, nothing wrong",
                       ("tests/engines/test_check_precision.py",), ("check",)),
     "snakemake": Part(60, "Snakemake's own test suite passes alike under both executors",
                       ("tests/engines/test_snakemake_upstream.py",), ("snakemake-suite",)),
@@ -59,7 +59,7 @@ PARTS = {
     "nextflow": Part(20, "pipelines run alike, under an older Nextflow too",
                      ("tests/engines/test_nextflow_unchanged.py", "tests/engines/test_nextflow_missing.py"),
                      ("nextflow-pipelines",)),
-    "makes": Part(5, "Makefiles mean the same under GNU make 4.4 (3.82, where one is named)",
+    "makes": Part(2, "Makefiles mean the same under GNU make 4.4 (3.82, where one is named)",
                   ("tests/engines/test_make_semantics.py",)),
     "make-suite": Part(10, "GNU make's own tests, natively and recorded",
                        ("tests/engines/test_make_suite.py",), ("make-suite",)),
