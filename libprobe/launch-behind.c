@@ -14,7 +14,7 @@
 
 #include "create.h"
 
-#define LARGE (2 << 20) /* bytes of notes; up to here taking in needs some 0.1 s, and the prompt waits */
+#define LARGE (1 << 20) /* bytes of notes; up to here taking in needs some 0.2 s, and the prompt waits */
 #define LOCK "3"        /* the descriptor that the taker finds the lock at */
 #define PIDS (1 << 22)  /* the kernel's own limit */
 

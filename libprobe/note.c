@@ -160,6 +160,15 @@ static void note_write(int at, const char *path, int flags, int descriptor, int 
     note_identity(PROBE_WRITE, detail, directory, path, descriptor, flags, known, failed);
 }
 
+/* What an engine declares is written into the run's own folder, by make for each recipe: none of the user's files. */
+static int is_in_run(const char *path)
+{
+    const char *folder = process.folder;
+    while (*folder && *folder == *path)
+        folder++, path++;
+    return !*folder && *path == '/';
+}
+
 /* It wrote when what it opened is empty. */
 static int may_have_made(int flags, int descriptor)
 {
@@ -173,7 +182,10 @@ void note_open(int at, const char *path, int flags, int descriptor, int failed)
         return;
     uint8_t kind = mode_kind(flags, 0);
     if (kind == PROBE_WRITE || (kind == PROBE_READ && unlikely(may_have_made(flags, descriptor)))) {
-        note_write(at, path, flags, descriptor, failed);
+        if (!is_in_run(path))
+            note_write(at, path, flags, descriptor, failed);
+        else if (descriptor >= 0 && is_writing(descriptor) && !strayed())
+            set_writing(descriptor, 0); /* closed where we do not see it */
         return;
     }
     if (kind == PROBE_READ && descriptor >= 0 && is_writing(descriptor) && !strayed())

@@ -248,6 +248,23 @@ def test_inherited_descriptors(tmp_path: Path) -> None:
     assert (work / "out").read_text() == "a\nb\n"
 
 
+def test_what_engines_declare_in_the_run_is_not_noted(tmp_path: Path) -> None:
+    """Make would be noted twice for each recipe. A folder whose name only begins so is another one."""
+    folder = make_run(tmp_path)
+    beside = Path(f"{folder}-beside")
+    beside.mkdir()
+    program = (
+        "import sys; open('before', 'w'); file = open(sys.argv[1], 'a'); file.write('x'); file.close(); "
+        "file = open(sys.argv[2], 'w'); file.write('x'); file.close()"
+    )
+    words = ["python3", "-S", "-c", program, f"{folder}/declared", f"{beside}/own"]
+    recorded = record(words, tmp_path, folder=folder)
+    assert (folder / "declared").read_text() == "x"
+    written = [Path(frame.path).name for frame in recorded.of("WRITE")]
+    assert written == ["before", "own"]
+    assert len(recorded.of("CLOSE")) == 2
+
+
 def test_pipes_join_processes(tmp_path: Path) -> None:
     recorded = record(["sh", "-c", "seq 3 | sort -r | cat"], tmp_path)
     made = {frame.more["inode"] for frame in recorded.of("PIPE")}
