@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,8 @@ def _round(
     """Seed a copy and compare; None where the seeds break the build."""
     place = packages.fresh(package, folder / f"seeded-{number}")
     seeded = seeds.seed(before, headers, place, number)
-    held = [shutil.copytree(place, folder / f"held-{number}-{at}", symlinks=True)
-            for at in range(len(seeded.races))]  # fmt: skip
+    held = [_held(place, folder / f"held-{number}-{at}", seeded.races, one)
+            for at, one in enumerate(seeded.races)]  # fmt: skip
     after = packages.recorded(place)
     if after.status:
         return None
@@ -114,6 +114,15 @@ def _round(
         "raced": (f"{kinds[one]}: {one}" for one in kinds if one in wanted),
     }  # fmt: skip
     return {name: sorted(some) for name, some in named.items()}
+
+
+def _held(place: Path, aside: Path, races: Sequence[Raced], race: Raced) -> Path:
+    """Copy what was seeded for the proof of one race: what is made late for another one is there already."""
+    shutil.copytree(place, aside, symlinks=True)
+    for one in races:
+        if one is not race and one.source:
+            shutil.copy(aside / one.source, aside / one.fault.path)
+    return aside
 
 
 def _kind(race: Raced, raced: set[packages.Fault]) -> str:
