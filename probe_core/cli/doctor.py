@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from dataclasses import asdict
 
 import click
@@ -11,6 +13,7 @@ from probe_core.cli.colour import styled
 from probe_core.cli.session import Session, asking, print_json
 from probe_core.printable import printable
 
+NARROWEST = 30  # columns of text below which lines are left to the terminal
 MARKS = {"good": ("ok", "good"), "warning": ("note", "warn"), "bad": ("BAD", "bad")}
 
 
@@ -30,10 +33,20 @@ def doctor(session: Session, as_json: bool) -> None:
         width = max(len(one.what) for one in findings)
         for one in findings:
             mark, style = MARKS[one.state]
-            click.echo(
-                f"{styled(mark.ljust(4), style)}  {one.what.ljust(width)}  {printable(one.text)}", color=True
-            )
-            if one.remedy:
-                click.echo(f"      {' ' * width}  {styled(printable(one.remedy), 'dim')}", color=True)
+            first, *more = _fitted(one.text, width + 8)
+            click.echo(f"{styled(mark.ljust(4), style)}  {one.what.ljust(width)}  {first}", color=True)
+            for line in more:
+                click.echo(f"{' ' * (width + 8)}{line}", color=True)
+            for line in _fitted(one.remedy, width + 8) if one.remedy else ():
+                click.echo(f"{' ' * (width + 8)}{styled(line, 'dim')}", color=True)
     if any(one.state == "bad" for one in findings):
         sys.exit(1)
+
+
+def _fitted(text: str, indent: int) -> list[str]:
+    """Break a text into lines that fit the terminal behind ``indent``; in a pipe it is one line."""
+    text = printable(text)
+    room = shutil.get_terminal_size().columns - indent if sys.stdout.isatty() else 0
+    if room < NARROWEST:
+        return [text]
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from asking import Ask
 from graphs import Building
+from probe_core.cli.doctor import _fitted
 from probe_core.cli.main import guarded
 from probe_core.history import open_history
 
@@ -90,3 +92,13 @@ def test_errors_end_in_one_place(capfd: pytest.CaptureFixture[str]) -> None:
     assert guarded(interrupted) == 130
     assert guarded(lambda: 7) == 7
     assert capfd.readouterr().err == ""
+
+
+def test_doctors_lines_fit_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a sentence of some length, and /a/path/that/must/not/be/broken"
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert _fitted(text, 20) == ["a sentence of some length, and", "/a/path/that/must/not/be/broken"]
+    assert _fitted(text, 40) == [text]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
+    assert _fitted(text, 20) == [text]
