@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from bars import decided, values
@@ -47,10 +48,11 @@ def variants(workload: Workload, place: Path) -> list[Variant]:
 
 
 def compare(workload: Workload, place: Path, count: int) -> dict[str, list[Sample]]:
-    """Give samples by variant; and native's own seconds on standard error."""
+    """Give samples by variant; on standard error native's own seconds, and how long the taking in went on."""
     work = place / "work"
     work.mkdir()
     workload.prepare(work)
+    waited: list[float] = []
 
     def before() -> None:
         shutil.rmtree(place / "spool", ignore_errors=True)
@@ -59,11 +61,14 @@ def compare(workload: Workload, place: Path, count: int) -> dict[str, list[Sampl
 
     def after(variant: Variant) -> None:
         if workload.engine and variant.environment:
+            began = time.perf_counter()
             taken_in(dict(variant.environment))
+            waited.extend([time.perf_counter() - began] if "PROBE_WAIT" not in variant.environment else [])
 
     taken = rounds(variants(workload, place), work, count, before, after, warm=not workload.long)
     seconds = statistics.median(one.wall for one in taken["native"])
-    print(f"{workload.name}: native {seconds:.3f} s wall", file=sys.stderr)
+    after_it = f", taken in {statistics.median(waited):.2f} s after the command's end" if waited else ""
+    print(f"{workload.name}: native {seconds:.3f} s wall{after_it}", file=sys.stderr)
     return taken
 
 
