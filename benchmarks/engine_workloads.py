@@ -94,7 +94,7 @@ def nextflow(
 
     around = 'read -r NEXTFLOW <program; export NEXTFLOW NXF_ANSI_LOG=false NXF_HOME="$PWD/home"; exec'
     return Workload(
-        f"Nextflow, {tasks:,} tasks{kind}" if tasks else "Nextflow without a task",
+        f"Nextflow, {tasks:,} {kind}tasks" if tasks else "Nextflow without a task",
         prepare,
         ["sh", "-c", f'{around} "$NEXTFLOW" -q run main.nf'],
         bar,
@@ -163,7 +163,7 @@ ENGINE_WORKLOADS = (
     nextflow(0, "adds ≤ 0.5 s"),
     nextflow(200, "adds ≤ 4 s CPU"),
     nextflow(1000, "wall ≤ 1.03, CPU ≤ 1.03, adds ≤ 20 s CPU", long=True),
-    nextflow(1000, "wall ≤ 1.03, CPU ≤ 1.03", work=COMPUTES, kind=" that compute", long=True),
+    nextflow(1000, "wall ≤ 1.03, CPU ≤ 1.03", work=COMPUTES, kind="computing ", long=True),
 )
 
 

@@ -18,7 +18,10 @@ from workflows import Workflow, run
 ROOT = Path(__file__).parent.parent
 PLACE = Path(__file__).parent / "engines" / "nextflow"
 PIPELINES = PLACE / "pipelines"
-VERSION = "25.04.4"  # the newest on Maven Central
+VERSION = "25.04.4"  # the newest that Maven Central has in all its parts
+# Of these it has the main part, which runs with the others of 25.04.4: the oldest that has the plugin's
+# interface, and the newest.
+IN_PART = ("25.04.0", "25.05.0-edge")
 NUMBERED = re.compile(r"^(### name: .*) \(\d+\)'$", re.M)  # in the order in which the tasks before ended
 WORK = re.compile(r"\b[0-9a-f]{2}/[0-9a-f]{30}\b")
 SHORT = re.compile(r"\b[0-9a-f]{2}/[0-9a-f]{6}\b")
@@ -39,7 +42,9 @@ def fetched(needs: Needs, version: str = VERSION) -> Path:
     cache = ROOT / ".cache" / f"nextflow-{version}"
     if not (cache / "nextflow.jsa").exists():
         maven = needs("mvn", package="maven", why="it fetches Nextflow")
-        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={cache / 'lib'}", f"-Dnextflow={version}"]
+        parts = VERSION if version in IN_PART else version
+        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={cache / 'lib'}"]
+        goal += [f"-Dnextflow={version}", f"-Dparts={parts}"]
         subprocess.run([maven, "-B", "-q", "-f", PLACE / "pom.xml", *goal], check=True, timeout=300)
         _share_classes(_launcher(cache, version))
     return _launcher(cache, version)
@@ -47,7 +52,9 @@ def fetched(needs: Needs, version: str = VERSION) -> Path:
 
 def _launcher(cache: Path, version: str) -> Path:
     path = cache / "nextflow"
-    path.write_text((PLACE / "nextflow").read_text().replace("VERSION", version))
+    text = (PLACE / "nextflow").read_text().replace("VERSION", version)
+    if not path.exists() or path.read_text() != text:  # another session may be recording it
+        path.write_text(text)
     path.chmod(0o755)
     return path
 

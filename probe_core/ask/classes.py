@@ -39,7 +39,7 @@ _SCRIPT = re.compile(
     rb"\.(py|r|rmd|qmd|pl|pm|rb|jl|js|mjs|sh|bash|zsh|awk|sed|lua|tcl|sql|groovy|ipynb)\Z",
     re.I,
 )
-_SHARED_OBJECT = re.compile(rb"\.so(\.[0-9.]+)?\Z|\.(jar|jmod|class|pyc|pyo)\Z|/__pycache__/")
+_SHARED_OBJECT = re.compile(rb"\.so(\.[0-9.]+)?\Z|\.(jar|jmod|jsa|class|pyc|pyo)\Z|/__pycache__/|/META-INF/")
 _MODULES = re.compile(
     rb"/(site-packages|dist-packages|node_modules|lib/python[0-9.]+|lib/perl5?|lib/R/(library|site-library|modules))/"
     rb"|/pyvenv\.cfg\Z"  # the program of a virtual environment is a link to one elsewhere

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -233,7 +234,8 @@ def _version_of(program: str, engine: Engine) -> str:
         done = subprocess.run([program, option], capture_output=True, check=False, timeout=20, text=True)
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return ""
-    telling = (line.strip() for line in done.stdout.splitlines() if any(map(str.isdigit, line)))
+    telling = [line.strip() for line in done.stdout.splitlines() if any(map(str.isdigit, line))]
+    telling.sort(key=lambda line: not re.search(r"version \d+\.\d", line))  # before what a Java complains of
     return next((f", {line}" for line in telling), "")
 
 

@@ -74,7 +74,9 @@ def test_retries_and_failures_are_kept(around: dict[str, str], tmp_path: Path) -
     assert done.returncode == 0
     assert (task(workflow, "FLAKY").status, task(workflow, "FLAKY", 2).status) == (3, 0)
 
-    workflow, done = record(["nextflow", "run", "main.nf"], pipeline("failing", tmp_path / "f"), **around)
+    failing = pipeline("failing", tmp_path / "f")
+    (failing / "nextflow.config").write_text("plugins { id 'nf-probe' }\n")  # whichever version is there
+    workflow, done = record(["nextflow", "run", "main.nf"], failing, **around)
     assert done.returncode == workflow.graph.run.status == 1
     assert workflow.graph.run.state is RunState.FAILED
     bad = task(workflow, "BAD")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nextflows import PIPELINES, VERSION, assert_same, observed, pipeline, seen, start
+from conftest import Needs
+from nextflows import IN_PART, PIPELINES, VERSION, assert_same, fetched, observed, pipeline, seen, start
 from probe_core.model import Step
 from workflows import Workflow, record
 
@@ -83,6 +84,39 @@ def test_a_pipeline_runs_as_without(nextflow: Path, home: Path, tmp_path: Path, 
         assert_resumed_across(workflow, plain, recorded, nextflow, home, name)
     if os.environ.get("PROBE_PROVE"):
         tell(name, (saw, ran), seconds)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not os.environ.get("PROBE_PROVE"), reason="only in make prove: it fetches other Nextflows"
+)
+@pytest.mark.parametrize("version", IN_PART)
+@pytest.mark.parametrize("name", ["tuples", "shebangs", "nf-core-shell", "exec"])
+def test_other_versions_run_as_without(needs: Needs, tmp_path: Path, version: str, name: str) -> None:
+    other, home = fetched(needs, version), tmp_path / "home"
+    plain, recorded = pipeline(name, tmp_path / "plain" / "w"), pipeline(name, tmp_path / "recorded" / "w")
+    done = start(other, home, plain, "run", "main.nf")
+    around = {"NXF_HOME": str(home), "NXF_ANSI_LOG": "false", "NEXTFLOW": str(other)}
+    workflow, told = record(["nextflow", "run", "main.nf"], recorded, **around)
+    assert done.returncode == told.returncode == 0, told.stdout + told.stderr
+    assert_same(seen(recorded, told), seen(plain, done))
+    assert workflow.graph.run.facts["version"] == version
+    assert observed(workflow) == (len(list((recorded / "work").rglob(".command.sh"))),) * 2
+    assert not workflow.graph.gaps
+
+
+@pytest.mark.parametrize("name", ["tuples"])
+def test_the_strict_parser_runs_as_without(nextflow: Path, home: Path, tmp_path: Path, name: str) -> None:
+    """What later versions use by default."""
+    plain, recorded = pipeline(name, tmp_path / "plain" / "w"), pipeline(name, tmp_path / "recorded" / "w")
+    strict = {"NXF_SYNTAX_PARSER": "v2"}
+    done = start(nextflow, home, plain, "run", "main.nf", **strict)
+    around = {"NXF_HOME": str(home), "NXF_ANSI_LOG": "false", "NEXTFLOW": str(nextflow)}
+    workflow, told = record(["nextflow", "run", "main.nf"], recorded, **around, **strict)
+    assert done.returncode == told.returncode == 0, told.stdout + told.stderr
+    assert_same(seen(recorded, told), seen(plain, done))
+    assert observed(workflow) == (len(list((recorded / "work").rglob(".command.sh"))),) * 2
+    assert not workflow.graph.gaps
 
 
 def assert_resumed_across(
