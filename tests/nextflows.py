@@ -55,7 +55,7 @@ def _launcher(cache: Path, version: str) -> Path:
     text = (PLACE / "nextflow").read_text().replace("VERSION", version)
     if not path.exists() or path.read_text() != text:  # another session may be recording it
         path.write_text(text)
-    path.chmod(0o755)
+        path.chmod(0o755)
     return path
 
 

@@ -73,6 +73,7 @@ def _observed(
 ) -> tuple[list[Draft], list[int | None]]:
     drafts: list[Draft] = []
     known: dict[tuple[bytes, int | None], int] = {}
+    of_key: dict[bytes, list[int]] = {}
     of_program: list[int | None] = []
     noted: list[bytes | None] = []  # PROBE_STEP as it stands; in a found step it is the one around
     for number, program in enumerate(tree.programs):
@@ -90,13 +91,28 @@ def _observed(
             draft = None
         else:
             setter = _shell_of(tree.lives[program.life].parent, tree)
-            draft = known.setdefault((key, setter), len(drafts))
+            draft = known.get((key, setter))
+            if draft is None:
+                same = of_key.setdefault(key, [])
+                draft = known[key, setter] = _kin(drafts, same if inherited is None else [], setter)
             if draft == len(drafts):
                 drafts.append(Draft(key, setter, inherited))
+                of_key[key].append(draft)
         of_program.append(draft)
         if draft is not None:
             drafts[draft].programs.append(number)
     return drafts, of_program
+
+
+def _kin(drafts: list[Draft], same: Sequence[int], setter: int | None) -> int:
+    """Give the one step of this key where nobody knows whose child a process was, else a new one's number.
+
+    So it is where a container ends while a program in it has just been started.
+    """
+    if len(same) != 1 or None not in (setter, drafts[same[0]].setter):
+        return len(drafts)
+    drafts[same[0]].setter = setter if drafts[same[0]].setter is None else drafts[same[0]].setter
+    return same[0]
 
 
 def _shell_of(life: int | None, tree: Tree) -> int | None:

@@ -64,6 +64,27 @@ def test_the_same_key_under_two_makes_is_two_steps():
     ]  # fmt: skip
 
 
+def test_a_process_that_nobody_started_belongs_to_the_one_step_of_its_key():
+    """Of a container that ends while a program in it starts, the kernel tells no parent any more."""
+    for pids in ((101, 150), (150, 101)):
+        builder = TraceBuilder()
+        start(builder, 100, 1, "bash")
+        for pid in pids:
+            start(builder, pid, 100 if pid == 101 else 0, "task", b"task")
+        graph = stitched(builder, declared(b"task", "T"))
+        assert [step.rule for step in graph.steps] == ["T"]
+        assert [one.step for one in graph.execs if one.program == b"/bin/task"] == [0, 0]
+
+
+def test_a_process_that_nobody_started_may_belong_to_either_of_two():
+    builder = TraceBuilder()
+    for pid in (100, 110):
+        start(builder, pid, 1, "make")
+        start(builder, pid + 1, pid, "sh", b"all")
+    start(builder, 150, 0, "sh", b"all")
+    assert len(stitched(builder).steps) == 3
+
+
 def test_a_step_without_processes_is_kept_and_told():
     builder = TraceBuilder()
     start(builder, 100, 1, "make")
