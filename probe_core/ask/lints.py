@@ -24,15 +24,11 @@ def probe_findings(question: Question) -> Iterator[Finding]:
     from probe_core.ask.lints_parallel import parallel
     from probe_core.ask.lints_patterns import caught
     from probe_core.ask.lints_undeclared import undeclared
-    from probe_core.ask.lints_unused import is_misnamed, unused
+    from probe_core.ask.lints_unused import unused
 
     unborne = list(unused(question))
     absent = {one.step: one.path for one in unborne if one.lint == "unmade-output" and one.path is not None}
-    found = [
-        one
-        for one in undeclared(question)
-        if one.lint != "undeclared-output" or not is_misnamed(absent.get(one.step, b""), one.path or b"")
-    ]  # what is made in an output's place is told with that output
+    found = [one for one in undeclared(question) if not _goes_with(question, one, absent.get(one.step))]
     told = frozenset((one.step, one.path) for one in found)
     named = {(one.step, one.path): one for one in absolute(question)}
     for one in found:
@@ -42,3 +38,18 @@ def probe_findings(question: Question) -> Iterator[Finding]:
     yield from unborne
     for lint in (network(question), named.values(), outside(question), caught(question)):
         yield from (one for one in lint if one.path is None or (one.step, one.path) not in told)
+
+
+def _goes_with(question: Question, finding: Finding, absent: bytes | None) -> bool:
+    """Tell whether a finding of a step goes with an output of it that is not made (``absent``).
+
+    So does what is made in its place; and with nothing there the step runs each time, whatever it reads.
+    """
+    from probe_core.ask.judgement import remains
+    from probe_core.ask.lints_unused import is_misnamed
+
+    if absent is None or finding.path is None:
+        return False
+    if finding.lint == "undeclared-output":
+        return is_misnamed(absent, finding.path)
+    return not (absent in question.versions_by_path and remains(question, absent))
