@@ -1,5 +1,6 @@
 /*
- * What one more program costs: spawn ROUNDS LIBRARY, itself recorded, starts /bin/true in turn
+ * What one more program costs: spawn ROUNDS LIBRARY, itself recorded, starts /bin/true in each round, in a
+ * random order (what ran just before moves a start by some microseconds),
  *   0  natively: system calls that no preload sees, an environment without one
  *   1  the same with LIBRARY as its preload, and nothing else
  *   2  as programs do: through libc, in our own environment
@@ -88,11 +89,11 @@ int main(int count, char **arguments)
     int rounds = atoi(arguments[1]);
     make_environments(arguments[2]);
     for (int i = -20; i < rounds; i++) {
+        static const char orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+        const char *order = orders[random() % 6];
         long long took[3];
-        for (int j = 0; j < 3; j++) {
-            int way = (i + 20 + j) % 3;
-            took[way] = run(way);
-        }
+        for (int j = 0; j < 3; j++)
+            took[(int)order[j]] = run(order[j]);
         if (i >= 0)
             printf("%lld %lld %lld\n", took[0], took[1], took[2]);
     }

@@ -6,10 +6,9 @@
 
 #include "note.h"
 
-void closing_begin(struct closing *closing, int descriptor)
+void closing_look(struct closing *closing, int descriptor)
 {
-    closing->noted = 0;
-    if (likely(!is_writing(descriptor)) || strayed()) /* the parent's descriptor stays open */
+    if (strayed()) /* the parent's descriptor stays open */
         return;
     if (kernel_stat_of(descriptor, &closing->status))
         return;
@@ -19,10 +18,8 @@ void closing_begin(struct closing *closing, int descriptor)
     set_writing(descriptor, 0);
 }
 
-void closing_end(struct closing *closing, int failed)
+void closing_note(const struct closing *closing)
 {
-    if (!closing->noted || failed)
-        return;
     struct probe_identity *note = log_claim(PROBE_CLOSE, sizeof *note + 1, NULL);
     if (!note)
         return;

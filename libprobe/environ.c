@@ -23,17 +23,24 @@ static int contains(const char *text, size_t size, const char *word)
     return 0;
 }
 
-static int may_be_kept(const char *name, size_t size)
+static int is_secret(const char *name, size_t size)
 {
     for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
         if (contains(name, size, secret[i]))
-            return 0;
+            return 1;
+    return 0;
+}
+
+static int may_be_kept(const char *name, size_t size)
+{
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        if (kept[i][0] != name[0])
+            continue;
         size_t length = text_length(kept[i]);
         int prefix = kept[i][length - 1] == '*';
         if (prefix ? size >= length - 1 && bytes_equal(name, kept[i], length - 1)
                    : size == length && bytes_equal(name, kept[i], length))
-            return 1;
+            return !is_secret(name, size);
     }
     return 0;
 }

@@ -20,12 +20,12 @@ struct hashes {
     uint64_t folder, path;
 };
 
-static struct hashes hash_path(uint64_t directory, const char *path, size_t length, size_t folder_length)
+PROBE_INLINE struct hashes hash_path(uint64_t directory, const char *path, size_t length)
 {
     uint64_t seed = path[0] == '/' ? 1 : hash_word(process.place + 2, directory);
-    struct hashes hashes = {folder_length, 0, 0};
-    hashes.folder = hash_bytes(seed, path, hashes.folder_length);
-    hashes.path = hash_bytes(hashes.folder, path + hashes.folder_length, length - hashes.folder_length);
+    struct hashes hashes = {path_folder(path, length), 0, 0};
+    hashes.folder = hash_here(seed, path, hashes.folder_length);
+    hashes.path = hash_here(hashes.folder, path + hashes.folder_length, length - hashes.folder_length);
     return hashes;
 }
 
@@ -142,14 +142,12 @@ static struct probe_access *claim_whole(uint8_t kind, int at, uint64_t directory
 void fold_access(uint8_t kind, uint16_t detail, uint8_t error, uint64_t directory, const char *path)
 {
     log_arm();
-    size_t folder_length, length = path_measure(path, &folder_length);
+    size_t length = path_length(path);
     if (unlikely(length >= PROBE_PATH_MAX)) {
         length = PROBE_PATH_MAX - 1;
-        if (folder_length > length)
-            folder_length = 0;
         detail |= PROBE_CUT;
     }
-    struct hashes hashes = hash_path(directory, path, length, folder_length);
+    struct hashes hashes = hash_path(directory, path, length);
     uint64_t hash = hashes.path >> VARIANT_BITS << VARIANT_BITS | variant(kind, detail, error);
     struct fold *slot;
     int same;
@@ -183,8 +181,7 @@ void fold_forget(uint64_t directory, const char *path)
 {
     if (!process.armed)
         return; /* nothing is remembered yet */
-    size_t folder_length, length = path_measure(path, &folder_length);
-    struct fold *set = set_of(hash_path(directory, path, length, folder_length).path);
+    struct fold *set = set_of(hash_path(directory, path, path_length(path)).path);
     for (int way = 0; way < WAYS; way++)
         if (set[way].packed)
             __atomic_store_n(&set[way].packed, 0, __ATOMIC_RELAXED);

@@ -250,9 +250,9 @@ static int new_block(size_t frame)
  * An emulator (qemu-user 7.2) takes the wish for a mere hint and says yes; it gives no vDSO either (start.c).
  * Once the kernel is closed to us a child is not told from its parent.
  */
-void log_arm(void)
+void log_arm_now(void)
 {
-    if (likely(__atomic_load_n(&process.armed, __ATOMIC_ACQUIRE)) || kernel_closed)
+    if (kernel_closed)
         return;
     if (KERNEL(madvise, &own_pages, sizeof own_pages, WIPE_ON_FORK, 0) != 0)
         process.ask_pid = 1;
@@ -262,7 +262,7 @@ void log_arm(void)
     __atomic_store_n(&process.armed, 1, __ATOMIC_RELEASE);
 }
 
-static struct probe_block *current_block(void)
+PROBE_INLINE struct probe_block *current_block(void)
 {
     if (unlikely(process.ask_pid) && own->pid && own->pid != (uint32_t)kernel_pid())
         bytes_clear(&own_pages, sizeof own_pages);

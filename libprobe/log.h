@@ -103,7 +103,12 @@ int log_open(void);
 int64_t log_now(void);
 
 /* Before own_pages' tables are used, and before the process forks. */
-void log_arm(void);
+void log_arm_now(void);
+PROBE_INLINE void log_arm(void)
+{
+    if (unlikely(!__atomic_load_n(&process.armed, __ATOMIC_ACQUIRE)))
+        log_arm_now();
+}
 
 /* Makes a fork child that noted nothing yet an exec. */
 void log_announce(void);
@@ -130,6 +135,38 @@ PROBE_INLINE uint64_t hash_word(uint64_t hash, uint64_t word)
     return hash ^ hash >> 29;
 }
 
+PROBE_INLINE uint64_t word_of(const char *bytes)
+{
+    uint64_t word;
+    __builtin_memcpy(&word, bytes, 8);
+    return word;
+}
+
+PROBE_INLINE uint64_t half_of(const char *bytes)
+{
+    uint32_t word;
+    __builtin_memcpy(&word, bytes, 4);
+    return word;
+}
+
+/* The last word overlaps the one before: a branch for each size of the rest is dearer, it cannot be foreseen. */
+PROBE_INLINE uint64_t hash_here(uint64_t hash, const char *bytes, size_t size)
+{
+    uint64_t word = 0;
+    if (size >= 8) {
+        const char *last = bytes + size - 8;
+        for (; bytes < last; bytes += 8)
+            hash = hash_word(hash, word_of(bytes));
+        word = word_of(last);
+    } else if (size >= 4) {
+        word = half_of(bytes) << 32 | half_of(bytes + size - 4);
+    } else if (size) {
+        word = (uint64_t)(unsigned char)bytes[0] << 16 | (uint64_t)(unsigned char)bytes[size / 2] << 8 |
+               (unsigned char)bytes[size - 1];
+    }
+    return hash_word(hash_word(hash, word), size); /* twice: the last byte is to reach the lowest bits */
+}
+
 uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t size);
 
 #define EACH_BYTE 0x0101010101010101u
@@ -146,25 +183,20 @@ PROBE_INLINE size_t path_length(const char *text)
     return (size_t)((const char *)at - text) + (size_t)(__builtin_ctzll(zero) >> 3);
 }
 
-/* The same, and how much of it is the folder: through the last slash. */
-PROBE_INLINE size_t path_measure(const char *text, size_t *folder)
+/* How much of a path is its folder: through the last slash. From the end, eight bytes a step. */
+PROBE_INLINE size_t path_folder(const char *path, size_t size)
 {
-    const uint64_t *at = (const uint64_t *)((uintptr_t)text & ~(uintptr_t)7);
-    uint64_t word = *at | ((1ull << ((uintptr_t)text & 7) * 8) - 1), zero, slash;
-    const char *behind = text;
-    for (;; word = *++at) {
-        uint64_t other = word ^ EACH_BYTE * '/';
-        slash = ~(((other & EACH_BYTE * 0x7f) + EACH_BYTE * 0x7f) | other) & EACH_BYTE << 7;
-        zero = (word - EACH_BYTE) & ~word & EACH_BYTE << 7;
-        if (zero)
-            slash &= (zero & -zero) - 1;
-        if (slash)
-            behind = (const char *)at + (8 - (__builtin_clzll(slash) >> 3));
-        if (zero)
-            break;
+    for (; size >= 8; size -= 8) {
+        uint64_t word;
+        __builtin_memcpy(&word, path + size - 8, 8);
+        word ^= EACH_BYTE * '/';
+        word = ~(((word & EACH_BYTE * 0x7f) + EACH_BYTE * 0x7f) | word) & EACH_BYTE << 7;
+        if (word)
+            return size - (size_t)(__builtin_clzll(word) >> 3);
     }
-    *folder = (size_t)(behind - text);
-    return (size_t)((const char *)at - text) + (size_t)(__builtin_ctzll(zero) >> 3);
+    while (size && path[size - 1] != '/')
+        size--;
+    return size;
 }
 
 /* Copies `size` bytes and a NUL; the end. */

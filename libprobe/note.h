@@ -58,8 +58,21 @@ struct closing {
     struct stat status;
 };
 
-void closing_begin(struct closing *closing, int descriptor);
-void closing_end(struct closing *closing, int failed);
+void closing_look(struct closing *closing, int descriptor);
+void closing_note(const struct closing *closing);
+
+PROBE_INLINE void closing_begin(struct closing *closing, int descriptor)
+{
+    closing->noted = 0;
+    if (unlikely(is_writing(descriptor)))
+        closing_look(closing, descriptor);
+}
+
+PROBE_INLINE void closing_end(const struct closing *closing, int failed)
+{
+    if (unlikely(closing->noted) && !failed)
+        closing_note(closing);
+}
 void note_moved(int from, int to);
 void note_range_closed(unsigned first, unsigned last);
 
