@@ -137,12 +137,10 @@ def _version(source: Path) -> str:
 
 
 def scores(results: list[dict[str, Any]]) -> tuple[float, float]:
-    """Give recall and precision over all seeds; what is found besides and shown by building is right."""
-    planted, missed, wrong, true = (
-        sum(len(one[name]) for one in results) for name in ("seeds", "missed", "wrong", "true")
-    )
+    """Give recall and precision over all seeds; what is found besides and shown counts for neither."""
+    planted, missed, wrong = (sum(len(one[name]) for one in results) for name in ("seeds", "missed", "wrong"))
     named = planted - missed
-    return named / max(planted, 1), (named + true) / max(named + true + wrong, 1)
+    return named / max(planted, 1), named / max(named + wrong, 1)
 
 
 def row(result: dict[str, Any]) -> str:
@@ -173,12 +171,14 @@ object declares (a race, and stale later), strange prerequisites, files that a r
 two recipes write, a recipe that gives its target another name. A header that is made again by a chain of
 rules is not counted.
 
-**{planted} seeded faults: recall {recall:.3f}, precision {precision:.3f}.** Found besides, and shown by
-building to be a fault, is {true}; found besides and not shown, which precision counts as false, {wrong}.
+**{planted} seeded faults: recall {recall:.3f}, precision {precision:.3f}.** Found besides and not shown to be
+a fault, which precision counts as false, is {wrong}; found besides and shown by building, which counts for
+neither, {true}.
+
 Named at once in the Makefiles as they are: {findings} findings, {shown} of them shown to be faults by
-building without a recorder: a file touched and `make` says up to date (`touched`), a header changed and what
-is left differs from a clean build (`changed`), an output removed and not brought back, or with other content
-(`removed`), or, for prerequisites that nobody reads, a target made again with the same content.
+building without a recorder: a file touched and `make` says up to date (`touched`), a header changed and
+what is left differs from a clean build (`changed`), an output removed and not brought back, or with other
+content (`removed`), or, for prerequisites that nobody reads, a target made again with the same content.
 
 | package | steps | seeds named | false | true besides | in the Makefile as it is | shown by building |
 |---|---|---|---|---|---|---|
