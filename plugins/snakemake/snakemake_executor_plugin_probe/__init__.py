@@ -75,7 +75,10 @@ class Executor(local.Executor):  # type: ignore[misc]
             self.logger.warning(f"probe: job {job.jobid} cannot be checked: {error}")
             return
         if found:
-            raise WorkflowError("\n".join(found), rule=job.rule)
+            fault = WorkflowError("\n".join(found))
+            # Given at once, the rule would stand in the text, with its line in what Snakemake made of the file.
+            fault.rule, fault.lineno, fault.snakefile = job.rule, job.rule.lineno, job.rule.snakefile
+            raise fault
 
     def run_single_job(self, job: Any) -> Any:
         """Start a job as the local executor does; on a node a ``run:`` body too gets a process of its own.
