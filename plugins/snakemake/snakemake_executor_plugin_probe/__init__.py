@@ -76,7 +76,7 @@ class Executor(local.Executor):  # type: ignore[misc]
             return
         if found:
             fault = WorkflowError("\n".join(found))
-            # Given at once, the rule would stand in the text, with its line in what Snakemake made of the file.
+            # Given at once, the rule would stand in the text too, with another line than the Snakefile's.
             fault.rule, fault.lineno, fault.snakefile = job.rule, job.rule.lineno, job.rule.snakefile
             raise fault
 
