@@ -149,12 +149,13 @@ def test_the_plugin_stays_out_of_the_way_of_others(nextflow: Path, home: Path, t
     """A pipeline's own plugins are loaded as well: here one that is not there, so Nextflow must miss it."""
     directory = pipeline("hello", tmp_path / "w")
     (directory / "nextflow.config").write_text("plugins { id 'nf-other@9.9.9' }\n")
-    plain = start(nextflow, home, directory, "run", "main.nf")
+    plain = start(nextflow, home, directory, "run", "main.nf", NXF_OFFLINE="true")
     done = record(
         ["nextflow", "run", "main.nf"],
         directory,
         NXF_HOME=str(home),
         NXF_ANSI_LOG="false",
+        NXF_OFFLINE="true",
         NEXTFLOW=str(nextflow),
     )[1]
     assert plain.returncode == done.returncode == 1
