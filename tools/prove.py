@@ -124,6 +124,7 @@ def left_out() -> list[str]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # run() ends what it started
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
