@@ -103,7 +103,7 @@ def _round(
     wanted = seeds.expected(seeded, before, after, headers)
     wanted |= {one for one in raced if one.lint == "written-twice"}  # others are wanted as undeclared inputs
     found = set(after.findings) - (set(before.findings) - wanted)
-    wanted -= proofs.harmless(place, wanted, is_one_make=after.is_one_make)
+    wanted -= proofs.harmless(place, wanted - raced, is_one_make=after.is_one_make)
     besides = found - wanted
     true = proofs.at_once(place, besides)
     kinds = {one.fault: _kind(one, raced) for one in seeded.races}
@@ -186,8 +186,9 @@ content (`removed`), or, for prerequisites that nobody reads, a target made agai
 
 RACES = """
 Of {number} races among the seeds, a `make -j` without a recorder in which the recipe that makes the file is
-held up failed, or ended otherwise, in {failing}: {kinds}. (For files that two recipes write only
-what was shown so is counted as a seed.) Each header that is made was also touched: the object stays as it is.
+held up failed, or ended otherwise, in {failing} ({kinds}).
+For files that two recipes write only what was shown so is counted as a seed. Each header that is made was
+also touched: the object stays as it is.
 
 """
 
