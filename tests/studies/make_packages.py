@@ -186,7 +186,8 @@ content (`removed`), or, for prerequisites that nobody reads, a target made agai
 
 RACES = """
 Of {number} races among the seeds, a `make -j` without a recorder in which the recipe that makes the file is
-held up failed, or ended otherwise, in {failing} ({kinds}).
+held up failed, or ended otherwise, in {failing}
+({kinds}).
 For files that two recipes write only what was shown so is counted as a seed. Each header that is made was
 also touched: the object stays as it is.
 
@@ -221,6 +222,8 @@ def page(results: list[dict[str, Any]]) -> str:
     raced = collections.Counter(name.partition(":")[0] for one in results for name in one["raced"])
     failing = sum(number for kind, number in raced.items() if kind.startswith("failing"))
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(raced.items()))
+    bare = [one["package"] for one in results if not one["rounds"]]
+    lines += [f"No copy with seeds could be built of: {', '.join(bare)}.", ""] if bare else []
     lines.append(RACES.format(number=raced.total(), failing=failing, kinds=kinds).strip("\n"))
     lines.append("")
     rest = [f"- {one['package']}: {kind}: {name}" for one in results
