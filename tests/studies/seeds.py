@@ -184,7 +184,7 @@ def _write_more(built: Built, place: Path, chosen: random.Random, seeded: Seeded
     or come twice.
     """
     by_rule = _rules(built, place)
-    used = {name for _, name in _told(built)}
+    used = _used(built)
     rules = [rule for rule in sorted(by_rule, key=str) if _recipe_at(*rule) is not None]
     chosen.shuffle(rules)
     final = next((rule for rule in rules if len(by_rule[rule]) == 1 and by_rule[rule][0] not in used), None)
@@ -210,6 +210,19 @@ def _write_more(built: Built, place: Path, chosen: random.Random, seeded: Seeded
             at += 1  # behind the recipe's last line
         lines.insert(at, text)
         makefile.write_bytes(os.fsencode("\n".join(lines)))
+
+
+def _used(built: Built) -> set[str]:
+    """Give what a target declares, and what another one's recipe reads."""
+    assert built.workflow is not None
+    versions, question = built.workflow.graph.versions, built.workflow.question
+    read = {
+        name
+        for target, number in _steps(built)
+        for one in question.versions_read(number)
+        if (name := built.name(versions[one].path)) != target
+    }
+    return read | {name for _, name in _told(built)}
 
 
 def _write_twice(
