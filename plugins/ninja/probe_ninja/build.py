@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from probe_ninja.plugin import LEFT
+from probe_ninja.names import LEFT
 
 PATIENCE = 60  # seconds for one tool
 MOST_ARGUMENTS = 64 << 10  # bytes of names in one command line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from probe_core.doors import TYPE_CHECKING, Preparation, hook
+from probe_ninja.names import COMMANDS, LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 
     from probe_core.hooks import Declared, Engine, Finding, Seen
     from probe_core.model import Declaration, Step
-
-LEFT = "declarations/ninja/command.json"  # how the recorded command calls ninja, where it does
 
 
 class Ninja:
@@ -23,8 +22,8 @@ class Ninja:
     """
 
     name = "ninja"
-    commands: tuple[str, ...] = ("ninja", "ninja-build", "samu")
-    found_by = commands
+    commands = COMMANDS
+    found_by = COMMANDS
 
     def prepare(
         self, command: Sequence[bytes], run_folder: Path, environment: Mapping[bytes, bytes]
@@ -43,7 +42,7 @@ class Ninja:
             return declared(run_folder)
         from probe_core.hooks import Declared
 
-        return Declared(find=_found, programs=frozenset(map(os.fsencode, self.commands)))
+        return Declared(find=_found, programs=frozenset(map(os.fsencode, COMMANDS)))
 
     def remedy(self, finding: Finding, step: Step | None = None) -> str | None:
         """Give what to write into the build statement."""

@@ -17,9 +17,9 @@ from typing import Any
 from probe_core.hooks import Declared, Seen
 from probe_core.model import Declaration
 from probe_ninja.build import PHONY, Asked, Edge, called, edges, remembered
-from probe_ninja.plugin import Ninja
+from probe_ninja.names import COMMANDS
 
-NINJAS = frozenset(map(os.fsencode, Ninja.commands))
+NINJAS = frozenset(map(os.fsencode, COMMANDS))
 NOT_FOUND = "the command of no build statement: the build file changed while ninja ran"
 
 
