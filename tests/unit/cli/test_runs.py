@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,8 @@ from probe_core.history import open_history
 from probe_core.model import RunGraph
 
 
-def test_nothing_recorded_yet(ask: Ask) -> None:
+def test_nothing_recorded_yet(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     status, out, _ = ask("runs")
     assert (status, "probe record" in out) == (0, True)
     assert ask("--history", "other", "runs")[1].startswith("Nothing is recorded in other yet; try: ")
