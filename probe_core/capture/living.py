@@ -13,6 +13,8 @@ FRESH = 0.5  # seconds that a census counts for
 MAPPED = re.compile(rb"/([0-9a-f-]{36})/segment-[^/\n]*$", re.MULTILINE)
 NAMED = re.compile(rb"(?:^|\0)PROBE_RUN=[^\0]*/([0-9a-f-]{36})(?:\0|$)")
 STARTING = 0.02  # seconds in which a program that an exec has just begun maps its segment
+LOOKS = 6  # at most, while such programs are held up by others
+RUNNING = (b"R", b"D")  # states of a program that has not come to its first instruction
 
 
 @cache
@@ -58,14 +60,19 @@ class Census:
 
 def _look() -> frozenset[str]:
     found, about = _mapped(os.listdir("/proc"))  # noqa: PTH208
-    if about:  # between an exec and its first instruction nothing is mapped; a static program never has it
+    # Between an exec and its first instruction nothing is mapped. Static programs never have it; most wait.
+    for _ in range(LOOKS - 1):
+        if not about:
+            break
         time.sleep(STARTING)
-        found |= _mapped(about)[0]
+        more, about = _mapped(about)
+        found |= more
+        about = [pid for pid in about if _state(pid) in RUNNING]
     return frozenset(run.decode() for run in found)
 
 
 def _mapped(pids: Iterable[str]) -> tuple[set[bytes], list[str]]:
-    """Give the runs of which these processes have a segment mapped, and who names a run and has none."""
+    """Give the runs of which these processes have a segment mapped, and who may come to have one."""
     # By the run's id in the mapping's name: a container may have the folder mounted elsewhere.
     found: set[bytes] = set()
     about = []
@@ -77,9 +84,26 @@ def _mapped(pids: Iterable[str]) -> tuple[set[bytes], list[str]]:
                 maps = file.read()
             if b"/segment-" in maps:
                 found.update(MAPPED.findall(maps))
-                continue
-            with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
-                about += [pid] if NAMED.search(file.read()) else []
+            elif _is_starting(pid):
+                about.append(pid)
         except OSError:  # ended, or not ours to see
             continue
     return found, about
+
+
+def _is_starting(pid: str) -> bool:
+    """Whether a process without a segment names a run, or is within an exec, where it names nothing."""
+    with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+        environment = file.read()
+    if environment:
+        return NAMED.search(environment) is not None
+    return _state(pid) in RUNNING and bool(Path(f"/proc/{pid}/exe").readlink())  # else the kernel's
+
+
+def _state(pid: str) -> bytes:
+    """Give the state of a process as one letter (field 3 of its stat); empty when it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+            return file.read().rpartition(b")")[2][1:2]
+    except OSError:
+        return b""

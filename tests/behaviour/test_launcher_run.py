@@ -130,7 +130,8 @@ def test_prepare_while_the_root_opens_and_closes_files(tmp_path: Path) -> None:
         process.wait()
     folders = Spool(tmp_path).runs()
     assert len(folders) == 60
-    assert {len(folder.descriptors()) for folder in folders} <= {3, 4}
+    # One of the two may be met before its end, and the other after its beginning.
+    assert {len(folder.descriptors()) for folder in folders} <= {3, 4, 5}
 
 
 def test_a_static_command_is_a_gap_and_not_silence(tmp_path: Path, needs) -> None:
