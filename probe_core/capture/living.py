@@ -28,11 +28,7 @@ def boot_id() -> str:
 
 def started_at(pid: int) -> int | None:
     """Give a process' start in clock ticks since boot (field 22 of its stat); None when it has ended."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 -- pathlib costs more than the file
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return None
+    fields = _stat(pid)
     # A zombie has ended: it only waits to be reaped.
     return None if len(fields) < 20 or fields[0] in (b"Z", b"X") else int(fields[19])
 
@@ -67,7 +63,7 @@ def _look() -> frozenset[str]:
         time.sleep(STARTING)
         more, about = _mapped(about)
         found |= more
-        about = [pid for pid in about if _state(pid) in RUNNING]
+        about = [pid for pid in about if _is_running(pid)]
     return frozenset(run.decode() for run in found)
 
 
@@ -97,13 +93,18 @@ def _is_starting(pid: str) -> bool:
         environment = file.read()
     if environment:
         return NAMED.search(environment) is not None
-    return _state(pid) in RUNNING and bool(Path(f"/proc/{pid}/exe").readlink())  # else the kernel's
+    return _is_running(pid) and bool(Path(f"/proc/{pid}/exe").readlink())  # else the kernel's
 
 
-def _state(pid: str) -> bytes:
-    """Give the state of a process as one letter (field 3 of its stat); empty when it has ended."""
+def _is_running(pid: str) -> bool:
+    fields = _stat(pid)
+    return bool(fields) and fields[0] in RUNNING
+
+
+def _stat(pid: int | str) -> list[bytes]:
+    """Give the fields of a process' stat from the third on, behind its name; none when it has ended."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
-            return file.read().rpartition(b")")[2][1:2]
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 -- pathlib costs more than the file
+            return file.read().rpartition(b")")[2].split()
     except OSError:
-        return b""
+        return []

@@ -20,6 +20,9 @@ from probe_core.history import open_history
 from workflows import SERVICES, Workflow, contents, environment, newest, record, run, write
 
 pytest.importorskip("snakemake")
+own_slurm = pytest.mark.skipif(
+    not os.environ.get("PROBE_PROVE"), reason="takes a Slurm of its own: `make prove`"
+)
 GENERIC = ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh", "--jobs", "2"]
 GENERIC += ["--seconds-between-status-checks", "1", "--latency-wait", "2"]
 SLURM = ["-j", "3", "--seconds-between-status-checks", "1", "--latency-wait", "3"]
@@ -185,14 +188,13 @@ rule killed:
 }
 
 
+@own_slurm
 @pytest.mark.slow
 def test_nodes_that_do_not_see_the_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job is a run of its own there, and is brought home, also in the grace time after scancel.
 
     Of one whose Snakemake is killed its host and path are a gap.
     """
-    if not os.environ.get("PROBE_PROVE"):
-        pytest.skip("takes a Slurm of its own: `make prove`")
     (tmp_path / "hidden").mkdir()
     monkeypatch.setenv("PROBE_SPOOL", str(tmp_path / "hidden" / "spool"))
     directory = write(tmp_path / "w", HIDDEN)
@@ -235,11 +237,10 @@ rule side:
 }
 
 
+@own_slurm
 @pytest.mark.slow
 def test_two_nodes_at_once(tmp_path: Path) -> None:
     """Each of two jobs waits until the other runs; they find room only on a node each."""
-    if not os.environ.get("PROBE_PROVE"):
-        pytest.skip("takes a Slurm of its own: `make prove`")
     directory = write(tmp_path / "w", TWO)
     with started(SLURM_NODES="2") as folder:
         words = ["--executor", "slurm", *(word.format("slurm") for word in SLURM)]
@@ -385,11 +386,10 @@ DYING = {
 }
 
 
+@own_slurm
 @pytest.mark.slow
 def test_a_node_that_dies(tmp_path: Path) -> None:
     """What the job had done is in the history, though nobody could tell its end."""
-    if not os.environ.get("PROBE_PROVE"):
-        pytest.skip("takes a Slurm of its own: `make prove`")
     directory = write(tmp_path / "w", DYING)
     with started() as folder:
         words = ["--executor", "slurm", *(word.format("slurm") for word in SLURM)]
